@@ -31,7 +31,7 @@ struct sdp_stream {
     struct addr rtcp_address; /* of a=rtcp when it names one, else the same as address */
     uint8_t direction;     /* enum sdp_direction; the session's when the stream says nothing */
     bool has_rtcp_mux;
-    bool is_relayable;     /* RTP/*, UDP/*, udp, udptl: what travels over UDP and we relay */
+    bool is_relayable;     /* RTP and udptl profiles: what travels over UDP, which we relay */
     bool has_remote_candidates;
     struct str section;    /* the lines of this media section, m= first */
 };
