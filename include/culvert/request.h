@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * A request under way: the message, what the script has decided about it, and, once it is relayed,
+ * its response context (RFC 3261 §16.7): a server transaction and a branch for each target.
+ *
+ * A request belongs to one worker. Everything in it lives in its own arena and ends with the last
+ * reference; the script run, the transactions and the timers hold one each.
+ */
+#include <culvert/edit.h>
+#include <culvert/timer.h>
+#include <culvert/value.h>
+
+struct worker;
+struct server_txn;
+struct client_txn;
+struct request;
+
+enum {
+    TARGETS_MAX = 12,          /* the Request-URI and those added to it */
+    FLAGS_MAX = 32,
+    ROUTE_NONE = 0,            /* no route armed; others are indexes into the program */
+};
+
+/* Where a request may be sent: a Request-URI and how to get there. */
+struct target {
+    struct str uri;
+    struct str dst_uri;    /* next hop instead of the URI's host ($du); empty: none */
+    struct str path;       /* Route values to put in front, comma-separated; empty: none */
+    struct str instance;   /* +sip.instance and ruid of the binding it came from; may be empty */
+    struct str ruid;
+    int q;                 /* 0…1000; -1: unspecified */
+    uint32_t bflags;       /* branch flags */
+    uint16_t socket;       /* the socket to send from; SOCKET_ANY: choose */
+    bool has_flow;         /* `flow` is where the binding was registered from: use it, resolve nothing */
+    struct flow flow;
+};
+
+/* What record_route() asked for; the header is made for each branch, when its flow is known. */
+struct record_route {
+    bool is_wanted;
+    bool has_flow_token;   /* the automatic way: sign both flows into the user part */
+    bool has_full_lr;      /* ;lr=on */
+    bool has_from_tag;     /* ;ftag= */
+    bool is_double;        /* two headers when transport or socket changes */
+    struct str user;       /* user part to add; empty: none */
+    struct str params;     /* ";name=value…" to add */
+    struct str preset;     /* "host:port;…" that replaces our own address (record_route_preset) */
+};
+
+enum branch_state {
+    BRANCH_PREPARING, /* branch route, name resolution */
+    BRANCH_CALLING,   /* sent, nothing heard */
+    BRANCH_RINGING,   /* a provisional response came */
+    BRANCH_DONE,      /* final response, or failed */
+};
+
+struct branch {
+    struct request *request;
+    unsigned index;            /* 0-based, counts over the whole life of the request */
+    unsigned step;             /* which forwarding step made it: the latest one competes */
+    uint8_t state;             /* enum branch_state */
+    bool is_cancelled;         /* CANCEL sent, or to be sent when a provisional comes */
+    bool is_received;          /* the final response came from outside, not from us */
+    struct target target;
+    struct str id;             /* the branch parameter of our Via: also names its media */
+    struct sip_edits edits;    /* of this branch alone */
+    struct flow flow;          /* where it was sent, once resolved */
+    struct client_txn *txn;    /* NULL before sending and after the end */
+    struct sip_msg *response;  /* the best final response; NULL while none. NULL with status set: a local one */
+    unsigned status;           /* of it, 0 while none */
+    struct str to_tag;         /* of the latest response */
+    struct flow *hops;         /* what name resolution gave; tried in order */
+    unsigned hop_count, hop_next;
+    struct timer timer;        /* fr_timer, then fr_inv_timer (Timer C) */
+};
+
+struct request {
+    struct worker *worker;
+    unsigned refs;
+    struct arena arena;
+    struct sip_msg *msg;
+    struct flow source;              /* the flow that it came in on */
+    msec received_at;
+    struct sip_edits edits;
+
+    struct target target;            /* the current Request-URI and its way */
+    struct target extra[TARGETS_MAX - 1];
+    unsigned extra_count;
+    bool target_is_new;              /* Kamailio: written since the last relay */
+
+    uint32_t flags;                  /* message flags */
+    struct avps avps;
+    struct record_route record_route;
+    bool force_rport;
+    bool replaces_routes;            /* loose_route() has worked: these Route lines replace the received */
+    struct str routes;
+    int max_forwards;                /* the value to send; -1: as received */
+    struct str reply_headers;        /* append_to_reply(): for the next reply of our own */
+    struct str advertised_host;      /* set_advertised_address(); empty: the socket's */
+    uint16_t advertised_port;
+    uint16_t on_failure, on_reply, on_branch; /* routes armed by t_on_*; ROUTE_NONE: none */
+    bool no_auto_100;
+    bool no_internal_reply;
+    bool is_in_dialog_by_token;      /* a valid flow token routed it */
+
+    struct server_txn *txn;          /* NULL while stateless */
+    struct branch **branches;
+    unsigned branch_count, branch_room;
+    unsigned step;                   /* the current forwarding step */
+    bool is_cancelled;               /* the caller has cancelled */
+    bool is_answered;                /* a final response has gone upstream */
+    bool is_failing;                 /* the failure route is running */
+    bool has_relayed;                /* the script has relayed or forwarded it */
+    unsigned last_status;            /* last status sent upstream; 0: none */
+    bool last_status_is_local;
+    bool has_6xx;
+    struct branch *winner;           /* the branch whose final response was chosen; NULL: none */
+    void *slots[8];                  /* one a module that asked for it: see module_slot() */
+};
+
+struct request *request_ref(struct request *request);
+void request_unref(struct request *request);
+
+/* Writing either forgets the flow of a binding: the destination is another now. Texts are copied. */
+MUST_USE enum err request_set_uri(struct request *request, struct str uri);
+MUST_USE enum err request_set_dst_uri(struct request *request, struct str uri); /* empty: clears */
+/* Appends a target; ERR_LIMIT when the set is full. Texts are copied. */
+MUST_USE enum err request_add_target(struct request *request, const struct target *target);
