@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What a module is. A module is a folder under modules/, one loadable object, and one
+ * `const struct module_desc culvert_module`. It plugs in by tables and sees only include/culvert/.
+ *
+ * A module has one state, made by the host and shared by all workers: filled from its parameters
+ * before start(), read-only afterwards except for what it makes atomic or locks itself.
+ */
+#include <culvert/command.h>
+#include <culvert/regex.h>
+#include <culvert/run.h>
+
+#define MODULE_ABI 1
+
+struct module; /* the host's handle of a loaded module */
+
+/* The state_size bytes of the module, zeroed at load, then filled from modparam. */
+void *module_state(const struct module *module);
+const char *module_name(const struct module *module);
+/* Lives until the module is unloaded. */
+struct arena *module_arena(struct module *module);
+struct server *module_server(const struct module *module);
+/* True when another module is loaded: what it needs to know to work together. */
+bool module_is_loaded(const struct module *module, const char *name);
+/* A slot in request->slots of this module's own; start() asks for it once. ERR_EXHAUSTED. */
+MUST_USE enum err module_slot(struct module *module, unsigned *out);
+
+/* ---- script functions ---- */
+
+enum arg_type {
+    ARG_END = 0, /* no more arguments */
+    ARG_INT,     /* a number: literal, quoted decimal, or an expression */
+    ARG_FLAGS,   /* the same, 0x… accepted in quotes */
+    ARG_STR,     /* text, as written */
+    ARG_FMT,     /* text in which variables are expanded */
+    ARG_RE,      /* a regular expression, compiled with the script: object is a struct regex */
+    ARG_VAR,     /* one variable: object for variable_get and variable_set */
+    ARG_ROUTE,   /* the name or number of a route of the kind in mod_function.route_stage; number is its index */
+    ARG_CUSTOM,  /* text that `prepare` turns into an object when the script is compiled */
+};
+
+enum {
+    ARGS_MAX = 6,
+};
+
+/* One evaluated argument. */
+struct arg {
+    struct value value; /* ARG_INT, ARG_FLAGS, ARG_ROUTE: number; ARG_STR, ARG_FMT: text */
+    const void *object; /* ARG_RE, ARG_VAR, ARG_CUSTOM */
+};
+
+struct call {
+    struct run *run;
+    const struct module *module;
+    const struct arg *args;
+    unsigned arg_count;
+};
+
+/* Where in a script something stands; for messages of prepare functions. */
+struct script_place;
+void script_complain(const struct script_place *place, const char *format, ...) PRINTF_LIKE(2, 3);
+
+typedef enum verdict mod_function_fn(struct call *call);
+/* Turns the text of argument `index` into an object (in module_arena); complains on bad text. */
+typedef enum err mod_prepare_fn(struct module *module, unsigned index, struct str text,
+                                const struct script_place *place, const void **out);
+
+/* A function with optional arguments has min_args smaller than the number of types in `takes`. */
+struct mod_function {
+    const char *name;
+    mod_function_fn *run;
+    mod_prepare_fn *prepare;   /* for ARG_CUSTOM */
+    uint8_t takes[ARGS_MAX];   /* enum arg_type */
+    uint8_t min_args;
+    uint16_t stages;           /* bits of enum stage */
+    uint16_t route_stage;      /* for ARG_ROUTE: STAGE_FAILURE, STAGE_REPLY or STAGE_BRANCH */
+    const char *doc;
+};
+
+/* ---- variables ---- */
+
+/* What stands in parentheses behind the name: $hdr(From), $avp(s:x). */
+enum variable_inner {
+    INNER_NONE,
+    INNER_OPTIONAL,
+    INNER_NEEDED,
+};
+
+struct variable_use {
+    struct run *run;
+    struct str inner;         /* the text in parentheses (dynamic parts expanded) */
+    const void *object;       /* what `prepare` made of a constant inner text; may be NULL */
+    int index;                /* [i]; negative counts from the end */
+    bool has_index;
+    bool is_all;              /* [*] */
+    bool replaces;            /* assignment by := */
+    const struct module *module;
+};
+
+struct mod_variable {
+    const char *name;         /* without '$' */
+    uint8_t inner;            /* enum variable_inner */
+    /* Writes null when there is nothing. */
+    enum err (*get)(const struct variable_use *use, struct value *out);
+    enum err (*set)(const struct variable_use *use, const struct value *value); /* NULL: read-only */
+    enum err (*prepare)(struct module *module, struct str inner, const struct script_place *place,
+                        const void **out); /* may be NULL */
+    const char *doc;
+};
+
+struct variable_ref;
+MUST_USE enum err variable_get(struct run *run, const struct variable_ref *ref, struct value *out);
+MUST_USE enum err variable_set(struct run *run, const struct variable_ref *ref,
+                               const struct value *value);
+
+/* Text with variables in it, for module parameters such as log_extra. */
+struct format;
+MUST_USE enum err module_format(struct module *module, struct str text, const struct format **out);
+MUST_USE enum err module_variable(struct module *module, struct str text,
+                                  const struct variable_ref **out);
+MUST_USE enum err format_text(struct run *run, const struct format *format, struct str *out);
+
+/* ---- parameters ---- */
+
+enum param_type {
+    PARAM_INT,     /* int64_t at offset */
+    PARAM_STR,     /* struct str at offset; lives as long as the module */
+    PARAM_CALL,    /* the `set` function gets it: parameters that may come several times */
+    PARAM_IGNORED, /* of the originals, without meaning here: accepted, one notice says `doc` */
+};
+
+struct mod_param {
+    const char *name;
+    uint8_t type; /* enum param_type */
+    size_t offset;
+    int64_t min, max;    /* PARAM_INT; both 0: no bounds */
+    int64_t initial;
+    const char *initial_text; /* PARAM_STR */
+    enum err (*set)(struct module *module, const struct value *value, const struct script_place *place);
+    const char *doc;
+};
+
+/* ---- hooks: moments in the life of a request ---- */
+
+struct mod_hooks {
+    /* A request came in that matched no transaction; before the request route. */
+    void (*on_request)(struct module *module, struct run *run);
+    /*
+     * A branch goes out: after the branch route and once its flow is known, before it is written;
+     * changes go to run->edits. 0: go on; else the branch fails with this status.
+     */
+    unsigned (*on_branch)(struct module *module, struct run *run);
+    /*
+     * A response goes upstream: after the reply route. 0: go on; else the response is turned into
+     * a failure of the branch with this status (only before a 2xx has gone).
+     */
+    unsigned (*on_reply)(struct module *module, struct run *run);
+    /* An ACK or another in-dialog request is sent on without a transaction; edits as in on_branch. */
+    unsigned (*on_forward)(struct module *module, struct run *run);
+    /* A branch ended without winning: failed, cancelled, lost. */
+    void (*on_branch_end)(struct module *module, struct branch *branch);
+    /* A final response went upstream; `response` is NULL when it is our own. */
+    void (*on_final)(struct module *module, struct run *run, unsigned status, struct str reason,
+                     const struct sip_msg *response);
+    /* Every 100 ms on every worker; the argument tells which of how many. */
+    void (*on_tick)(struct module *module, struct worker *worker, unsigned index, unsigned count,
+                    msec now);
+};
+
+/* ---- the descriptor ---- */
+
+struct module_desc {
+    unsigned abi; /* MODULE_ABI */
+    const char *name;
+    const char *summary; /* one sentence */
+    size_t state_size;
+    const char *const *needs; /* names of modules that must be loaded before; NULL-terminated */
+    const struct mod_function *functions; /* these tables end with a row without a name */
+    const struct mod_variable *variables;
+    const struct mod_param *params;
+    const struct mod_command *commands;
+    struct mod_hooks hooks;
+    /* After all parameters, before the first message. An error stops the start; log the reason. */
+    enum err (*start)(struct module *module);
+    void (*stop)(struct module *module);
+};
+
+#define CULVERT_MODULE __attribute__((visibility("default"))) const struct module_desc culvert_module

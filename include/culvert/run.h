@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * One run of a route over one message: what script functions and variables work on. Functions here
+ * are the actions that modules are made of. All calls happen on the worker that owns the request.
+ */
+#include <culvert/request.h>
+
+struct script_vm;
+struct server;
+
+/* Where a function may be called: the kinds of route, as bits. */
+enum stage {
+    STAGE_REQUEST = 1 << 0,
+    STAGE_FAILURE = 1 << 1,
+    STAGE_REPLY = 1 << 2,      /* onreply_route armed by t_on_reply */
+    STAGE_CORE_REPLY = 1 << 3, /* the unnamed onreply_route: before a transaction is looked for */
+    STAGE_BRANCH = 1 << 4,
+    STAGE_ERROR = 1 << 5,
+    STAGE_LOCAL = 1 << 6,
+    STAGE_EVENT = 1 << 7,
+    STAGE_ONSEND = 1 << 8,
+    STAGE_ANY = 0x1ff,
+};
+
+/*
+ * What a script function answers: any number the script can see in $retcode. Above 0 is true, below
+ * 0 is false, 0 ends the script.
+ */
+enum verdict {
+    VERDICT_WAIT = INT32_MIN, /* not yet: run_resume() will bring the answer */
+    VERDICT_ERROR = -1,
+    VERDICT_FALSE = -1,
+    VERDICT_STOP = 0,
+    VERDICT_TRUE = 1,
+};
+
+struct run {
+    struct worker *worker;
+    struct request *request;   /* never NULL; one reference is held */
+    enum stage stage;
+    struct sip_msg *msg;       /* what the script looks at: the request, or in reply stages the response */
+    struct flow source;        /* the flow that msg came in on */
+    struct branch *branch;     /* in branch, reply and failure stages; else NULL */
+    struct sip_edits *edits;   /* where changes go: the request's, the branch's or the response's */
+    struct arena *arena;       /* for what lives as long as msg */
+    uint32_t script_flags;
+    int retcode;               /* of the last function: $retcode */
+    bool is_dropped;           /* drop was called */
+    bool is_exited;            /* exit, or a function answered 0 */
+    struct sip_edits own_edits; /* used by reply stages */
+    struct script_vm *vm;
+    void (*done)(struct run *run); /* the route has ended; set by who started it */
+};
+
+/* Continues a run whose function answered VERDICT_WAIT; exactly once for each wait. */
+void run_resume(struct run *run, enum verdict verdict);
+
+/* Surroundings. */
+msec run_now(const struct run *run);              /* monotonic */
+uint64_t run_wall_clock(const struct run *run);   /* seconds since 1970 */
+struct server *run_server(const struct run *run);
+struct random_source *run_random(const struct run *run);
+
+/* ---- replies ---- */
+
+/*
+ * Answers the request: through its server transaction when there is one, else statelessly. Never
+ * answers an ACK. In failure routes the reply takes the place of the failure. ERR_STATE: a final
+ * response has gone already.
+ */
+MUST_USE enum err run_reply(struct run *run, unsigned status, struct str reason);
+/* Adds whole header lines (CRLF included) to replies that we make to this request. */
+MUST_USE enum err run_add_reply_header(struct run *run, struct str lines);
+/* Remembers why forwarding failed; sl_reply_error() answers with it. Also done by run_relay. */
+void run_set_error(struct run *run, unsigned status, const char *reason);
+unsigned run_error(const struct run *run, struct str *reason); /* status 500 when none is remembered */
+
+/* ---- transactions and forwarding ---- */
+
+/* Makes the server transaction now. ERR_EXISTS when there is one already; that is fine. */
+MUST_USE enum err run_create_transaction(struct run *run);
+/* CANCEL: its INVITE is known here. ACK: its INVITE was answered with a failure here. */
+bool run_matches_transaction(struct run *run);
+
+struct relay_options {
+    bool no_100;             /* t_relay flag 1 */
+    bool no_internal_reply;  /* 2 */
+    bool no_dns_failover;    /* 4 */
+    struct str destination;  /* "proto:host:port" in place of every target's own way; empty: none */
+    bool is_replica;         /* t_replicate: responses are dropped */
+};
+
+/*
+ * Relays the request statefully to its targets; ACK to its next hop statelessly; CANCEL to the
+ * branches of its INVITE. VERDICT_TRUE: relayed. VERDICT_STOP: failed and answered (OpenSER).
+ * Negative, with run_error() set: not relayed. May answer VERDICT_WAIT.
+ */
+enum verdict run_relay(struct run *run, const struct relay_options *options);
+/* Sends the message on without a transaction: to dst_uri, the Request-URI, or the destination given. */
+enum verdict run_forward(struct run *run, struct str destination);
+/* Sends the unmodified received bytes: send(). */
+enum verdict run_send_raw(struct run *run, struct str destination);
+
+/* ---- routing ---- */
+
+enum loose_result {
+    LOOSE_NO_ROUTE,     /* no Route header, or our only one in an out-of-dialog request */
+    LOOSE_ROUTED,
+    LOOSE_BAD_TOKEN,    /* a flow token that we did not sign: treat as out of dialog */
+};
+
+/*
+ * RFC 3261 §16.4 and §16.6 step 6: removes our own topmost Route values, handles strict routers, sets
+ * the next hop; a valid flow token sets the flow. *own_params gets the parameters of our Route value.
+ */
+enum loose_result run_loose_route(struct run *run, struct str *own_params);
+/* The host (any form) and port are ours: a listen address, an alias, or a domain a module declared. */
+bool run_is_myself(const struct run *run, struct str host, uint16_t port);
+bool run_is_uri_myself(const struct run *run, const struct sip_uri *uri);
+
+/* ---- media ---- */
+
+enum media_policy {
+    MEDIA_STRICT, /* latch on the described address or the one the signalling came from */
+    MEDIA_SITE,
+    MEDIA_ANY,
+};
+
+struct media_options {
+    enum media_policy policy;
+    bool caller_is_direct, callee_is_direct; /* not behind a NAT */
+    bool replace_origin;
+};
+
+enum media_result {
+    MEDIA_ANCHORED,  /* the description now names the relay */
+    MEDIA_NO_BODY,   /* nothing to do */
+    MEDIA_BAD_SDP,   /* a description that cannot be understood */
+    MEDIA_NO_PORTS,
+    MEDIA_FAILED,    /* no session for this answer, no address of the needed family */
+};
+
+/*
+ * Re-anchors the session description of run->msg. In the request stage of an initial INVITE it only
+ * checks, and asks for anchoring in each branch as it is sent (so that a fork has media per branch);
+ * everywhere else the description is rewritten at once.
+ */
+enum media_result run_media_anchor(struct run *run, const struct media_options *options);
+/* Ends the media of this dialog (or of this branch, in a reply; or of the whole call for CANCEL). */
+void run_media_end(struct run *run);

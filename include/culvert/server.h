@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The server as modules see it: what all workers share. Everything here may be called from any
+ * thread unless it says otherwise.
+ */
+#include <culvert/location.h>
+#include <culvert/run.h>
+#include <culvert/store.h>
+
+/* One of our listen sockets; the index is flow.socket. */
+struct listener {
+    enum transport transport;
+    struct addr bound;
+    struct str advertised_host; /* what Via, Record-Route and SDP say; empty: the bound address */
+    uint16_t advertised_port;   /* 0: the bound port */
+    struct str name;            /* "udp:192.0.2.1:5060" */
+};
+
+struct location *server_location(struct server *server);
+const struct listener *server_listeners(const struct server *server, unsigned *count);
+/* The listener of "udp:192.0.2.1:5060"; ERR_NOT_FOUND. */
+MUST_USE enum err server_find_listener(const struct server *server, struct str name, uint16_t *out);
+unsigned server_worker_count(const struct server *server);
+/* Names and secrets that survive for the life of the process; secret is 32 bytes. */
+const uint8_t *server_secret(const struct server *server);
+struct random_source *server_random(struct server *server);   /* for start(); on workers: run_random */
+msec server_now(struct server *server);
+uint64_t server_wall_clock(struct server *server);
+struct str server_signature(const struct server *server);     /* "culvert/0.1.0", for Server headers */
+
+/*
+ * A module may declare domains that are ours (the domain module's register_myself). Asked by
+ * run_is_myself after listen addresses and aliases; must be quick and safe from every worker.
+ */
+typedef bool server_owns_fn(struct module *module, struct str host);
+MUST_USE enum err server_add_owner(struct server *server, struct module *module, server_owns_fn *owns);
+
+/* ---- keepalives and requests of our own ---- */
+
+/* Sends bytes on a flow from a worker's tick or run; false when it is gone. */
+bool worker_send(struct worker *worker, const struct flow *flow, struct str bytes);
+msec worker_now(const struct worker *worker);
+struct random_source *worker_random(struct worker *worker);
+struct server *worker_server(const struct worker *worker);
+/* Scratch memory of the worker, emptied after each event. */
+struct arena *worker_scratch(struct worker *worker);
+
+/*
+ * A response that matched no transaction and whose topmost Via is ours: keepalive answers. True
+ * when it was meant for the module; asked in load order.
+ */
+typedef bool server_stray_response_fn(struct module *module, struct worker *worker,
+                                      const struct sip_msg *response, const struct flow *source);
+MUST_USE enum err server_add_stray_response(struct server *server, struct module *module,
+                                            server_stray_response_fn *take);
+
+/* ---- counters ---- */
+
+/* A named number anyone may read; made once, at start. Increments are relaxed atomics. */
+struct counter;
+MUST_USE enum err server_counter(struct server *server, const char *group, const char *name,
+                                 struct counter **out);
+void counter_add(struct counter *counter, int64_t amount);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The routing script: source -> tokens -> tree -> checked tree -> bytecode -> verified -> machine.
+ * Two dialects (OpenSER 1.x, Kamailio 5.x) share everything below the tree. A program is immutable
+ * and counted atomically: all workers run the same one, a reload swaps it.
+ *
+ * The script layer knows no module and no setting: everything with a name is asked of the host
+ * through struct script_host, while the file is read from top to bottom.
+ */
+#include <culvert/module.h>
+
+struct program;
+
+enum script_dialect {
+    DIALECT_AUTO,     /* by directive, else by what the file uses */
+    DIALECT_OPENSER,
+    DIALECT_KAMAILIO,
+};
+
+/* A value in a global assignment: listen = udp:192.0.2.1:5060 tcp:… advertise … gives several. */
+struct script_setting {
+    struct str name;
+    const struct value *values;
+    unsigned value_count;
+};
+
+struct script_host {
+    void *context;
+    /* loadmodule "x"; `path` is as written. Complains through script_complain on failure. */
+    enum err (*load_module)(void *context, struct str path, const struct script_place *place);
+    /* modparam("regex", "name", value) */
+    enum err (*set_param)(void *context, struct str modules, struct str name,
+                          const struct value *value, const struct script_place *place);
+    /* name = value(s); ERR_NOT_FOUND: no such setting (the compiler complains, with a suggestion) */
+    enum err (*set_setting)(void *context, const struct script_setting *setting,
+                            const struct script_place *place);
+    /* The row of a function that takes this many arguments, and its module; NULL when there is none. */
+    const struct mod_function *(*find_function)(void *context, struct str name, unsigned arg_count,
+                                                struct module **module);
+    const struct mod_variable *(*find_variable)(void *context, struct str name,
+                                                struct module **module);
+    /* Calls visit with every known name of a kind, for "did you mean". */
+    void (*each_name)(void *context, enum script_name_kind { NAME_FUNCTION, NAME_VARIABLE, NAME_SETTING } kind,
+                      void (*visit)(void *visitor, struct str name), void *visitor);
+    /* One finished message for people, several lines, ending with a newline. */
+    void (*report)(void *context, bool is_error, struct str text);
+};
+
+/*
+ * Reads the file (and what it includes), reports all errors it can, and compiles. ERR_SYNTAX when
+ * anything was reported as an error. `path` "-" is standard input. With `text` not NULL it is
+ * compiled instead, and path is only a name.
+ */
+MUST_USE enum err script_compile(const char *path, const struct str *text, enum script_dialect dialect,
+                                 const struct script_host *host, struct program **out);
+
+struct program *program_ref(struct program *program);
+void program_unref(struct program *program);
+enum script_dialect program_dialect(const struct program *program);
+/* Slots of $var() that each worker must provide. */
+unsigned program_var_count(const struct program *program);
+
+/* Index of a route for script_run; ROUTE_NONE when it is not defined. "" or "0" is the main one. */
+uint16_t program_route(const struct program *program, enum stage stage, struct str name);
+/* Prints the bytecode of all routes for people. */
+void program_disassemble(const struct program *program, void (*print)(void *context, struct str line),
+                         void *context);
+
+struct script_budget {
+    unsigned steps;      /* instructions a run: 100000 */
+    unsigned depth;      /* nested routes: 100 */
+    unsigned loop_turns; /* turns of one while: 100 */
+};
+
+/*
+ * Runs a route over run->msg. run->done is called when it has ended, within this call or, after a
+ * function has answered VERDICT_WAIT, within a run_resume. `vars` are the worker's $var() slots,
+ * kept from message to message.
+ */
+void script_run(struct program *program, uint16_t route, struct run *run, struct value *vars,
+                const struct script_budget *budget);
