@@ -8,6 +8,8 @@
 #include <culvert/run.h>
 #include <culvert/store.h>
 
+struct module;
+
 /* One of our listen sockets; the index is flow.socket. */
 struct listener {
     enum transport transport;

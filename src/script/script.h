@@ -25,6 +25,12 @@ struct script_setting {
     unsigned value_count;
 };
 
+enum script_name_kind {
+    NAME_FUNCTION,
+    NAME_VARIABLE,
+    NAME_SETTING,
+};
+
 struct script_host {
     void *context;
     /* loadmodule "x"; `path` is as written. Complains through script_complain on failure. */
@@ -41,7 +47,7 @@ struct script_host {
     const struct mod_variable *(*find_variable)(void *context, struct str name,
                                                 struct module **module);
     /* Calls visit with every known name of a kind, for "did you mean". */
-    void (*each_name)(void *context, enum script_name_kind { NAME_FUNCTION, NAME_VARIABLE, NAME_SETTING } kind,
+    void (*each_name)(void *context, enum script_name_kind kind,
                       void (*visit)(void *visitor, struct str name), void *visitor);
     /* One finished message for people, several lines, ending with a newline. */
     void (*report)(void *context, bool is_error, struct str text);
