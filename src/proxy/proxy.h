@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The stateful proxy (RFC 3261 §16): forwarding to targets, forking, response choice, CANCEL,
+ * Record-Route, loop detection. One proxy a worker. It works on struct request (culvert/request.h)
+ * and tells its user, the host, at the moments where routes and hooks run. Those may take time: each
+ * such call is answered later, or at once, by the matching proxy_*_continue.
+ */
+#include <culvert/run.h>
+#include <culvert/server.h>
+
+#include "txn/txn.h"
+
+struct proxy;
+
+struct proxy_settings {
+    msec fr_timer;          /* no answer at all from a branch: 30000 */
+    msec fr_inv_timer;      /* no final answer after a provisional one (Timer C): 120000 */
+    const struct listener *listeners;
+    unsigned listener_count;
+    const uint8_t *token_key;
+    bool is_openser;        /* dialect: forwarding failures are answered at once, 503 becomes 500, … */
+    struct str server_header; /* whole line with CRLF for our replies, or empty */
+    bool is_multihomed;
+};
+
+struct proxy_user {
+    void *context;
+    /* Branch route and its like may run; answer with proxy_branch_continue. */
+    void (*on_branch)(void *context, struct branch *branch);
+    /* The branch's flow is known, nothing is written yet. 0, or a status that the branch fails with. */
+    unsigned (*on_branch_ready)(void *context, struct branch *branch);
+    /*
+     * A response for a branch, before it counts: reply route and hooks. `edits` collects changes.
+     * Answer with proxy_reply_continue. The message is kept alive by the proxy until then.
+     */
+    void (*on_reply)(void *context, struct branch *branch, struct sip_msg *response,
+                     const struct flow *source, struct sip_edits *edits);
+    /*
+     * All branches of the step have failed; request->winner has the best, or is NULL. The failure
+     * route may reply, or relay to new targets. Answer with proxy_failure_continue.
+     */
+    void (*on_failure)(void *context, struct request *request);
+    void (*on_branch_end)(void *context, struct branch *branch); /* without having won */
+    /* A final response went upstream. `response` NULL: our own. */
+    void (*on_final)(void *context, struct request *request, unsigned status, struct str reason,
+                     const struct sip_msg *response);
+    /* Nothing more will happen to this request: transactions are over. */
+    void (*on_end)(void *context, struct request *request);
+    /* ACK or another request goes on without a transaction, flow known (as on_branch_ready). */
+    unsigned (*on_forward)(void *context, struct request *request, const struct flow *flow,
+                           struct sip_edits *edits);
+};
+
+MUST_USE enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel,
+                               struct txn_layer *layer, struct outside *outside,
+                               struct random_source *random, const struct proxy_user *user,
+                               struct proxy **out);
+void proxy_destroy(struct proxy *proxy);
+
+/* Makes request->txn. ERR_EXISTS when there is one. An INVITE gets its 100 unless no_auto_100. */
+MUST_USE enum err proxy_open(struct proxy *proxy, struct request *request);
+
+typedef void proxy_done_fn(void *context, enum err err);
+
+/*
+ * Relays statefully: makes the transaction if needed, then a branch for each target (Request-URI
+ * first when `with_ruri`, then the extra ones, which are used up). `done` is called once, with
+ * ERR_NONE when at least one branch was sent; else with the reason, best status in *status:
+ * ERR_UNRESOLVED 478, ERR_UNREACHABLE 477, ERR_LIMIT 500, ERR_SYNTAX 400…
+ */
+void proxy_relay(struct proxy *proxy, struct request *request, bool with_ruri,
+                 const struct relay_options *options, proxy_done_fn *done, void *context);
+void proxy_branch_continue(struct branch *branch, unsigned status); /* 0: send; else it fails so; */
+enum { PROXY_DROP = 1 };                                            /* dropped: as if never made */
+/* status 0: go on; PROXY_DROP: a provisional is swallowed; else a failure takes its place. */
+void proxy_reply_continue(struct branch *branch, struct sip_msg *response, unsigned status);
+void proxy_failure_continue(struct request *request);
+
+/* Sends without a transaction: ACK to 2xx, forward(). The same choice of next hop. */
+void proxy_forward(struct proxy *proxy, struct request *request, struct str destination,
+                   proxy_done_fn *done, void *context);
+/* A response without transaction: to the second Via (RFC 3261 §16.11). */
+MUST_USE enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *response,
+                                         const struct sip_edits *edits);
+
+/* A reply of our own; see run_reply. `headers` whole lines. */
+MUST_USE enum err proxy_reply(struct proxy *proxy, struct request *request, unsigned status,
+                              struct str reason, struct str headers, struct str body);
+
+/* The CANCEL request (200 to itself is sent) ends the INVITE's branches; 487 follows. */
+MUST_USE enum err proxy_cancel(struct proxy *proxy, struct request *cancel, struct request *invite);
+/* Cancels what still runs of a request, as a 2xx or 6xx does. */
+void proxy_cancel_branches(struct proxy *proxy, struct request *request, struct str headers);
+
+/* RFC 3261 §16.4, §16.6; see run_loose_route. */
+enum loose_result proxy_loose_route(struct proxy *proxy, struct request *request,
+                                    bool (*is_myself)(void *context, const struct sip_uri *uri),
+                                    void *context, struct str *own_params);
