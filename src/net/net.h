@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Transports on real sockets. Listen sockets are opened once, for all workers (SO_REUSEPORT: each
+ * worker has its own of every address), then every worker makes its `struct net`, which owns those
+ * sockets and the connections accepted or dialled on them. A connection is read and written by its
+ * own worker only; others hand their bytes over through the owner's mailbox.
+ */
+#include <culvert/server.h>
+#include <culvert/sip.h>
+
+#include "base/outside.h"
+#include "sys/loop.h"
+
+struct net;
+struct net_sockets; /* the opened listen sockets of all workers */
+struct net_shared;  /* who owns which connection, counters */
+
+struct net_limits {
+    unsigned connections_max;      /* of the whole server: 2048 */
+    unsigned connections_per_ip;   /* 100 */
+    size_t write_queue_bytes;      /* of one connection: 262144 */
+    msec write_queue_age;          /* 5000 */
+    msec connect_timeout;          /* 10000 */
+    msec first_message_timeout;    /* from accept to the first complete message: 5000 */
+    msec message_timeout;          /* from its first byte to its last: 10000 */
+    msec idle_timeout;             /* no traffic: 120000; a registered flow is kept by its keepalives */
+    size_t message_bytes;          /* 65535 */
+};
+
+/*
+ * Binds every listener for every worker. On failure the log says which address, why, and who holds
+ * it when that can be found out. Ports 0 are chosen and written back into listeners[].bound.
+ */
+MUST_USE enum err net_sockets_open(struct listener *listeners, unsigned listener_count,
+                                   unsigned workers, struct net_sockets **out);
+void net_sockets_close(struct net_sockets *sockets);
+
+MUST_USE enum err net_shared_create(const struct net_limits *limits, unsigned workers,
+                                    struct net_shared **out);
+void net_shared_destroy(struct net_shared *shared);
+
+struct net_user {
+    void *context;
+    /* One datagram or framed message; the bytes are valid during the call. */
+    void (*on_message)(void *context, const struct flow *flow, struct str bytes, bool is_stream);
+    /* A connection is gone (closed, reset, timed out, or could not be dialled). */
+    void (*on_closed)(void *context, const struct flow *flow, enum err why);
+};
+
+/* For worker `index`; takes its sockets out of `sockets`. */
+MUST_USE enum err net_create(struct loop *loop, struct net_sockets *sockets, struct net_shared *shared,
+                             unsigned index, const struct listener *listeners,
+                             unsigned listener_count, const struct net_user *user, struct net **out);
+void net_destroy(struct net *net);
+/* Stops accepting and reading; for a clean shutdown. */
+void net_quiesce(struct net *net);
+
+/* The functions the pure core calls; see base/outside.h. Bytes are copied where they must wait. */
+struct outside *net_outside(struct net *net);
+
+struct net_counters {
+    uint64_t datagrams_in, datagrams_out, datagrams_lost; /* lost: the kernel refused to send */
+    uint64_t bytes_in, bytes_out;
+    uint64_t connections, accepted, dialled, refused, closed_slow, closed_broken;
+    uint64_t queue_full;
+};
+
+/* From any thread. */
+void net_read_counters(struct net_shared *shared, struct net_counters *out);
+/* From any thread: one line for each connection ("tcp 1.2.3.4:5 -> …"). */
+void net_each_connection(struct net_shared *shared,
+                         void (*visit)(void *context, const struct flow *flow, msec age, bool is_dialled),
+                         void *context);
