@@ -24,6 +24,12 @@ struct addr {
     uint8_t unused;
 };
 
+/* A network: 192.168.0.0/16 */
+struct addr_net {
+    struct addr addr;
+    unsigned bits;
+};
+
 enum addr_class {
     ADDR_PUBLIC,
     ADDR_PRIVATE,    /* RFC 1918, and IPv6 unique local */
@@ -54,6 +60,8 @@ bool addr_same_ip(const struct addr *a, const struct addr *b); /* address alone 
 bool addr_same_site(const struct addr *a, const struct addr *b);
 /* True when addr lies in net/bits. */
 bool addr_in_net(const struct addr *addr, const struct addr *net, unsigned bits);
+/* "192.168.0.0/16", "::1", "10.0.0.0/255.0.0.0". */
+MUST_USE enum err addr_net_parse(struct str text, struct addr_net *out);
 /* IPv4-mapped and -compatible IPv6, 6to4, Teredo and NAT64 are judged by the IPv4 address in them. */
 enum addr_class addr_classify(const struct addr *addr);
 bool addr_is_unspecified(const struct addr *addr);

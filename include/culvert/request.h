@@ -14,6 +14,7 @@
 struct worker;
 struct server_txn;
 struct client_txn;
+struct media_options;
 struct request;
 
 enum {
@@ -112,6 +113,11 @@ struct request {
     bool is_answered;                /* a final response has gone upstream */
     bool is_failing;                 /* the failure route is running */
     bool has_relayed;                /* the script has relayed or forwarded it */
+    bool has_media;                  /* the relay holds ports for it */
+    const struct media_options *media; /* anchoring asked for; done as each branch goes out */
+    struct request *invite;          /* CANCEL: the INVITE that it means; a reference is held */
+    unsigned error_status;           /* why forwarding failed; 0: nothing did */
+    struct str error_reason;
     unsigned last_status;            /* last status sent upstream; 0: none */
     bool last_status_is_local;
     bool has_6xx;

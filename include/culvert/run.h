@@ -129,8 +129,10 @@ enum media_policy {
 
 struct media_options {
     enum media_policy policy;
-    bool caller_is_direct, callee_is_direct; /* not behind a NAT */
+    const struct addr_net *direct; /* signalling sources that are not behind a NAT */
+    unsigned direct_count;
     bool replace_origin;
+    bool must_relay; /* a description that cannot be anchored fails the branch: 488, 503 */
 };
 
 enum media_result {

@@ -135,6 +135,8 @@ struct sip_msg {
 
     struct sip_hdr *hdrs;
     unsigned hdr_count;
+    uint64_t present;       /* bit 1 << id: a header of that id is there */
+    bool is_canonical;      /* no folds, and all lines end in CRLF: may be copied as it is */
 
     struct sip_via via;     /* the topmost */
     struct str via_rest;    /* what follows the topmost via-parm in the same header line; may be empty */

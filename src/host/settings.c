@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/settings.h"
+
+#include <culvert/module.h>
+
+typedef enum err setting_fn(struct settings *settings, const struct script_setting *setting,
+                            const struct script_place *place);
+
+enum setting_kind {
+    SETTING_NUMBER,
+    SETTING_TEXT,
+    SETTING_CALL,
+    SETTING_IGNORED, /* `why` says what culvert does instead */
+};
+
+struct setting_row {
+    const char *name;
+    enum setting_kind kind;
+    size_t offset;
+    setting_fn *set;
+    const char *why;
+};
+
+static enum err set_listen(struct settings *settings, const struct script_setting *setting,
+                           const struct script_place *place);
+static enum err set_alias(struct settings *settings, const struct script_setting *setting,
+                          const struct script_place *place);
+static enum err add_module_path(struct settings *settings, const struct script_setting *setting,
+                                const struct script_place *place);
+
+#define NUMBER(name, field) { name, SETTING_NUMBER, offsetof(struct settings, field), NULL, NULL }
+#define TEXT(name, field) { name, SETTING_TEXT, offsetof(struct settings, field), NULL, NULL }
+#define CALL(name, function) { name, SETTING_CALL, 0, function, NULL }
+#define IGNORED(name, why) { name, SETTING_IGNORED, 0, NULL, why }
+
+#define NO_PROCESSES "culvert is one process; threads are set with -n or workers="
+#define NO_POOLS "memory grows and shrinks as needed"
+#define OWN_RESOLVER "the resolver is asynchronous and follows resolv.conf"
+#define LATER_TLS "TLS is not built into this version"
+#define NO_NAMES "names of peers are never looked up to judge them"
+
+static const struct setting_row rows[] = {
+    CALL("listen", set_listen),
+    CALL("alias", set_alias),
+    NUMBER("port", port),
+    NUMBER("tls_port_no", tls_port),
+    TEXT("advertised_address", advertised_host),
+    NUMBER("advertised_port", advertised_port),
+    NUMBER("mhomed", is_multihomed),
+    NUMBER("disable_tcp", disable_tcp),
+
+    NUMBER("debug", debug),
+    NUMBER("log_stderror", log_stderr),
+    TEXT("log_facility", log_facility),
+    TEXT("log_name", log_name),
+    NUMBER("fork", fork_into_background),
+    TEXT("user", user),
+    TEXT("uid", user),
+    TEXT("group", group),
+    TEXT("gid", group),
+    TEXT("chroot", chroot),
+    TEXT("workdir", workdir),
+    TEXT("wdir", workdir),
+    TEXT("pidfile", pid_file),
+    NUMBER("open_files_limit", files_limit),
+    NUMBER("workers", workers),
+
+    CALL("mpath", add_module_path),
+    CALL("loadpath", add_module_path),
+    TEXT("database", database),
+    TEXT("control_socket", control_socket),
+
+    NUMBER("server_signature", server_signature),
+    TEXT("server_header", server_header),
+    TEXT("user_agent_header", user_agent_header),
+    NUMBER("max_while_loops", max_while_loops),
+    NUMBER("max_recursive_level", max_recursion),
+
+    NUMBER("tcp_max_connections", tcp_connections_max),
+    NUMBER("tcp_connect_timeout", tcp_connect_timeout),
+    NUMBER("tcp_send_timeout", tcp_send_timeout),
+    NUMBER("tcp_connection_lifetime", tcp_lifetime),
+
+    TEXT("media_ports", media_ports),
+    TEXT("media_address", media_address),
+    NUMBER("media_threads", media_threads),
+    NUMBER("media_silence_timeout", media_silence_timeout),
+    NUMBER("media_hold_timeout", media_hold_timeout),
+    NUMBER("media_setup_timeout", media_setup_timeout),
+
+    IGNORED("children", NO_PROCESSES),
+    IGNORED("tcp_children", NO_PROCESSES),
+    IGNORED("socket_workers", NO_PROCESSES),
+    IGNORED("async_workers", "nothing blocks a worker, so none are set aside"),
+    IGNORED("shm", NO_POOLS),
+    IGNORED("shm_mem", NO_POOLS),
+    IGNORED("shm_mem_size", NO_POOLS),
+    IGNORED("shm_force_alloc", NO_POOLS),
+    IGNORED("mlock_pages", NO_POOLS),
+    IGNORED("mem_join", NO_POOLS),
+    IGNORED("mem_safety", NO_POOLS),
+    IGNORED("mem_summary", NO_POOLS),
+    IGNORED("memlog", NO_POOLS),
+    IGNORED("mem_log", NO_POOLS),
+    IGNORED("memdbg", NO_POOLS),
+    IGNORED("mem_dbg", NO_POOLS),
+    IGNORED("dns", NO_NAMES),
+    IGNORED("rev_dns", NO_NAMES),
+    IGNORED("auto_aliases", NO_NAMES),
+    IGNORED("check_via", "a response is matched by its transaction"),
+    IGNORED("reply_to_via", "replies go where the request came from"),
+    IGNORED("sip_warning", "no Warning header is added"),
+    IGNORED("maxbuffer", "receive buffers are sized by the kernel's limit"),
+    IGNORED("dns_try_ipv6", OWN_RESOLVER),
+    IGNORED("dns_try_naptr", OWN_RESOLVER),
+    IGNORED("dns_srv_lb", OWN_RESOLVER),
+    IGNORED("dns_retr_time", OWN_RESOLVER),
+    IGNORED("dns_retr_no", OWN_RESOLVER),
+    IGNORED("dns_servers_no", OWN_RESOLVER),
+    IGNORED("dns_use_search_list", OWN_RESOLVER),
+    IGNORED("dns_cache_init", OWN_RESOLVER),
+    IGNORED("use_dns_cache", OWN_RESOLVER),
+    IGNORED("use_dns_failover", OWN_RESOLVER),
+    IGNORED("disable_dns_failover", OWN_RESOLVER),
+    IGNORED("disable_dns_blacklist", OWN_RESOLVER),
+    IGNORED("disable_tls", LATER_TLS),
+    IGNORED("enable_tls", LATER_TLS),
+    IGNORED("tls_max_connections", LATER_TLS),
+    IGNORED("disable_core_dump", "core files follow the limits of the system"),
+    IGNORED("tos", "signalling is sent with the system's default"),
+    IGNORED("tcp_poll_method", "the best method of the system is used"),
+    IGNORED("tcp_accept_aliases", "connections are reused by the flow of the registration"),
+    IGNORED("tcp_accept_no_cl", "a stream message needs its Content-Length"),
+    IGNORED("exit_timeout", "a stop takes as long as the open writes need"),
+    IGNORED("ser_kill_timeout", "a stop takes as long as the open writes need"),
+    IGNORED("syn_branch", "branches are always unique"),
+    IGNORED("fifo", "use culvertctl"),
+    IGNORED("fifo_dir", "use culvertctl"),
+    IGNORED("fifo_mode", "use culvertctl"),
+    IGNORED("unix_sock", "use culvertctl"),
+    IGNORED("unix_sock_children", "use culvertctl"),
+    IGNORED("unix_tx_timeout", "use culvertctl"),
+};
+
+static const struct setting_row *find_row(struct str name)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (str_eq(name, str_of(rows[i].name)))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+void settings_each_name(void (*visit)(void *visitor, struct str name), void *visitor)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        visit(visitor, str_of(rows[i].name));
+}
+
+void settings_init(struct settings *settings)
+{
+    *settings = (struct settings){
+        .port = 5060,
+        .tls_port = 5061,
+        .debug = INT64_MIN,
+        .fork_into_background = true,
+        .log_facility = STR("LOG_DAEMON"),
+        .log_name = STR("culvert"),
+        .server_signature = true,
+        .max_while_loops = 100,
+        .max_recursion = 100,
+        .tcp_connections_max = 20000,
+        .tcp_connect_timeout = 10,
+        .tcp_send_timeout = 5,
+        .tcp_lifetime = 600,
+        .media_ports = STR("30000-39999"),
+        .media_silence_timeout = 60,
+        .media_hold_timeout = 3600,
+        .media_setup_timeout = 180,
+        .database = STR("culvert.db"),
+        .control_socket = STR("culvert.sock"),
+    };
+    arena_init(&settings->arena, NULL, 1 << 20);
+}
+
+void settings_fini(struct settings *settings)
+{
+    arena_fini(&settings->arena);
+}
+
+static enum err set_number(struct settings *settings, const struct setting_row *row,
+                           const struct value *value, const struct script_place *place)
+{
+    int64_t *field = (int64_t *)(void *)((char *)settings + row->offset);
+    int64_t number = value->number;
+
+    if (!value->has_number && str_to_int(value->text, INT32_MIN, UINT32_MAX, &number)) {
+        script_complain(place, "%s needs a number", row->name);
+        return ERR_SYNTAX;
+    }
+    *field = number;
+    return ERR_NONE;
+}
+
+static enum err set_text(struct settings *settings, const struct setting_row *row,
+                         const struct value *value)
+{
+    struct str *field = (struct str *)(void *)((char *)settings + row->offset);
+    struct str text;
+    enum err err = value_to_str(&settings->arena, value, &text);
+
+    return err ? err : str_copy(&settings->arena, text, field);
+}
+
+enum err settings_set(struct settings *settings, const struct script_setting *setting,
+                      const struct script_place *place)
+{
+    const struct setting_row *row = find_row(setting->name);
+
+    if (!row)
+        return ERR_NOT_FOUND;
+    if (row->kind == SETTING_IGNORED) {
+        log_notice("setting %s has no effect: %s", row->name, row->why);
+        return ERR_NONE;
+    }
+    if (setting->value_count == 0) {
+        script_complain(place, "%s needs a value", row->name);
+        return ERR_SYNTAX;
+    }
+    switch (row->kind) {
+    case SETTING_NUMBER:
+        return set_number(settings, row, &setting->values[0], place);
+    case SETTING_TEXT:
+        return set_text(settings, row, &setting->values[0]);
+    default:
+        return row->set(settings, setting, place);
+    }
+}
+
+/* host [":" port], IPv6 in brackets or bare. */
+static enum err parse_host_port(struct str text, struct str *host, uint16_t *port)
+{
+    const char *colon = NULL;
+    uint64_t number;
+    struct addr addr;
+
+    if (!addr_parse_ip(text, &addr)) {
+        *host = text;
+        return ERR_NONE;
+    }
+    for (size_t i = text.len; i > 0 && text.ptr[i - 1] != ']'; i--) {
+        if (text.ptr[i - 1] == ':') {
+            colon = text.ptr + i - 1;
+            break;
+        }
+    }
+    *host = colon ? str_between(text.ptr, colon) : text;
+    if (!colon)
+        return str_is_empty(text) ? ERR_SYNTAX : ERR_NONE;
+    struct str digits = str_between(colon + 1, text.ptr + text.len);
+    if (str_eq(digits, STR("*")) || str_eq(digits, STR("any")))
+        return ERR_NONE;
+    if (str_to_uint(digits, 0, UINT16_MAX, &number))
+        return ERR_SYNTAX;
+    *port = (uint16_t)number;
+    return ERR_NONE;
+}
+
+enum err listen_spec_parse(struct str text, struct listen_spec *out)
+{
+    struct listen_spec spec = { 0 };
+    struct str first, rest, advertised;
+
+    if (str_split(text, '/', &first, &advertised)) {
+        text = first;
+        if (parse_host_port(advertised, &spec.advertised_host, &spec.advertised_port))
+            return ERR_SYNTAX;
+    }
+    if (str_split(text, ':', &first, &rest) && !transport_find(first, &spec.transport)) {
+        spec.has_transport = true;
+        text = rest;
+    }
+    if (parse_host_port(text, &spec.host, &spec.port))
+        return ERR_SYNTAX;
+    *out = spec;
+    return ERR_NONE;
+}
+
+static enum err take_listen_word(struct settings *settings, struct str word,
+                                 const struct script_place *place)
+{
+    struct listen_spec spec;
+    struct str kept;
+
+    if (settings->listen_count == LISTENERS_MAX) {
+        script_complain(place, "more than %d listen addresses", LISTENERS_MAX);
+        return ERR_LIMIT;
+    }
+    if (str_copy(&settings->arena, word, &kept))
+        return ERR_NOMEM;
+    if (listen_spec_parse(kept, &spec)) {
+        script_complain(place, "\"" STR_FMT "\" is no listen address; write proto:address:port",
+                        STR_ARG(word));
+        return ERR_SYNTAX;
+    }
+    settings->listen[settings->listen_count++] = spec;
+    return ERR_NONE;
+}
+
+/* listen = address… [advertise host[:port]] [name "x"] */
+static enum err set_listen(struct settings *settings, const struct script_setting *setting,
+                           const struct script_place *place)
+{
+    for (unsigned i = 0; i < setting->value_count; i++) {
+        struct str word, next = { 0 };
+        enum err err = value_to_str(&settings->arena, &setting->values[i], &word);
+
+        if (!err && i + 1 < setting->value_count)
+            err = value_to_str(&settings->arena, &setting->values[i + 1], &next);
+        if (err)
+            return err;
+        if (str_eq(word, STR("advertise")) && settings->listen_count > 0) {
+            struct listen_spec *last = &settings->listen[settings->listen_count - 1];
+            if (parse_host_port(next, &last->advertised_host, &last->advertised_port)) {
+                script_complain(place, "advertise needs host or host:port");
+                return ERR_SYNTAX;
+            }
+            i++;
+        } else if (str_eq(word, STR("name"))) {
+            i++;
+        } else if (!str_eq(word, STR("virtual")) &&
+                   (err = take_listen_word(settings, word, place))) {
+            return err;
+        }
+    }
+    return ERR_NONE;
+}
+
+static enum err set_alias(struct settings *settings, const struct script_setting *setting,
+                          const struct script_place *place)
+{
+    for (unsigned i = 0; i < setting->value_count; i++) {
+        struct listen_spec spec;
+        struct str word;
+
+        if (settings->alias_count == ALIASES_MAX) {
+            script_complain(place, "more than %d aliases", ALIASES_MAX);
+            return ERR_LIMIT;
+        }
+        if (value_to_str(&settings->arena, &setting->values[i], &word) ||
+            str_copy(&settings->arena, word, &word))
+            return ERR_NOMEM;
+        if (listen_spec_parse(word, &spec)) {
+            script_complain(place, "\"" STR_FMT "\" is no alias; write host or host:port",
+                            STR_ARG(word));
+            return ERR_SYNTAX;
+        }
+        settings->aliases[settings->alias_count++] = (struct alias){ spec.host, spec.port };
+    }
+    return ERR_NONE;
+}
+
+static enum err add_module_path(struct settings *settings, const struct script_setting *setting,
+                                const struct script_place *place)
+{
+    struct str text;
+    enum err err = value_to_str(&settings->arena, &setting->values[0], &text);
+
+    (void)place;
+    if (err || str_is_empty(settings->module_path))
+        return err ? err : str_copy(&settings->arena, text, &settings->module_path);
+    return str_print(&settings->arena, &settings->module_path, STR_FMT ":" STR_FMT, STR_ARG(text),
+                     STR_ARG(settings->module_path));
+}
+
+/* OpenSER: -3 alert, -2 critical, -1 error, 1 warning, 2 notice, 3 info, 4 debug. */
+static enum log_level openser_level(int64_t debug)
+{
+    static const enum log_level levels[] = { LEVEL_ALERT,   LEVEL_CRITICAL, LEVEL_ERROR, LEVEL_WARNING,
+                                             LEVEL_WARNING, LEVEL_NOTICE,   LEVEL_INFO };
+
+    if (debug < -3)
+        return LEVEL_ALERT;
+    return debug > 3 ? LEVEL_DEBUG : levels[debug + 3];
+}
+
+/* Kamailio: -5 alert, -3 critical, -1 error, 0 warning, 1 notice, 2 info, 3 debug. */
+static enum log_level kamailio_level(int64_t debug)
+{
+    static const enum log_level levels[] = { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTICE, LEVEL_INFO };
+
+    if (debug < -1)
+        return debug < -4 ? LEVEL_ALERT : LEVEL_CRITICAL;
+    return debug > 2 ? LEVEL_DEBUG : levels[debug + 1];
+}
+
+enum log_level settings_log_level(const struct settings *settings, enum script_dialect dialect)
+{
+    if (settings->debug == INT64_MIN)
+        return LEVEL_NOTICE;
+    return dialect == DIALECT_OPENSER ? openser_level(settings->debug)
+                                      : kamailio_level(settings->debug);
+}

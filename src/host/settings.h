@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Global settings: one row each (settings.c), with the names that OpenSER and Kamailio scripts use.
+ * Settings of the originals that mean nothing here are rows too: accepted, with one notice.
+ */
+#include <culvert/server.h>
+
+#include <culvert/log.h>
+
+#include "script/script.h"
+
+enum {
+    LISTENERS_MAX = 64,
+    ALIASES_MAX = 256,
+};
+
+/* A listen address as written; expanded to listeners when sockets are opened. */
+struct listen_spec {
+    bool has_transport; /* false: UDP and TCP */
+    enum transport transport;
+    struct str host;    /* address, or an interface or host name; "*" or "any": every address */
+    uint16_t port;      /* 0: the default port */
+    struct str advertised_host;
+    uint16_t advertised_port;
+};
+
+/* A name that means this server. */
+struct alias {
+    struct str host;
+    uint16_t port; /* 0: any */
+};
+
+struct settings {
+    struct arena arena; /* all texts below */
+
+    struct listen_spec listen[LISTENERS_MAX];
+    unsigned listen_count;
+    struct alias aliases[ALIASES_MAX];
+    unsigned alias_count;
+    int64_t port, tls_port;
+    struct str advertised_host;
+    int64_t advertised_port;
+    int64_t is_multihomed, disable_tcp;
+
+    int64_t debug;           /* in the scale of the dialect */
+    int64_t log_stderr, fork_into_background;
+    struct str log_facility, log_name;
+    struct str user, group, chroot, workdir, pid_file;
+    int64_t workers;         /* 0: one per core */
+    int64_t files_limit;
+
+    struct str module_path;  /* colon-separated folders */
+    struct str database;     /* file of the embedded database */
+    struct str control_socket;
+
+    int64_t server_signature;
+    struct str server_header, user_agent_header; /* whole lines without CRLF; empty: our own */
+    int64_t max_while_loops, max_recursion;
+
+    int64_t tcp_connections_max, tcp_connect_timeout, tcp_send_timeout, tcp_lifetime;
+
+    struct str media_ports;  /* "30000-39999" */
+    int64_t media_threads, media_silence_timeout, media_hold_timeout, media_setup_timeout;
+    struct str media_address; /* "local" or "local/advertised", comma-separated; empty: the listen addresses */
+};
+
+void settings_init(struct settings *settings);
+void settings_fini(struct settings *settings);
+/* ERR_NOT_FOUND: no such setting. Other errors have been complained about at `place`. */
+MUST_USE enum err settings_set(struct settings *settings, const struct script_setting *setting,
+                               const struct script_place *place);
+void settings_each_name(void (*visit)(void *visitor, struct str name), void *visitor);
+/* "udp:192.0.2.1:5060", "tcp:[::1]", "192.0.2.1" as on the command line (-l) and in listen=. */
+MUST_USE enum err listen_spec_parse(struct str text, struct listen_spec *out);
+/* The threshold that `debug` means in a dialect. */
+enum log_level settings_log_level(const struct settings *settings, enum script_dialect dialect);
