@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The lines of a message head, found eight bytes at a time. Nothing is copied: a line points into
+ * the bytes it was taken from.
+ */
+#include <culvert/cursor.h>
+
+struct sip_line {
+    struct str text;      /* without the line end; folds inside are still there */
+    const char *end;      /* behind the line end */
+    bool is_folded;       /* goes on over further lines that start with SP or HTAB */
+    bool has_bare_lf;     /* a line end in it is LF alone */
+    bool has_stray_bytes; /* a NUL, or a CR that ends no line, is in it */
+};
+
+/* One line. False when no line end is left. */
+bool sip_line_take(const char *at, const char *end, struct sip_line *out);
+/* One header: a line with the folded lines that continue it. */
+bool sip_line_take_folded(const char *at, const char *end, struct sip_line *out);
+/* Splits "name SP* : value". False when the name is not a token or ':' is not there. */
+bool sip_line_split(struct str text, struct str *name, struct str *value);

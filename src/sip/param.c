@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sip/grammar.h"
+
+#define FOUR(F, c) F((c)), F((c) + 1), F((c) + 2), F((c) + 3)
+#define SIXTEEN(F, c) FOUR(F, (c)), FOUR(F, (c) + 4), FOUR(F, (c) + 8), FOUR(F, (c) + 12)
+#define SIXTY_FOUR(F, c)                                                                           \
+    SIXTEEN(F, (c)), SIXTEEN(F, (c) + 16), SIXTEEN(F, (c) + 32), SIXTEEN(F, (c) + 48)
+#define EVERY_BYTE(F)                                                                              \
+    {                                                                                              \
+        SIXTY_FOUR(F, 0), SIXTY_FOUR(F, 64), SIXTY_FOUR(F, 128), SIXTY_FOUR(F, 192)                \
+    }
+
+#define IS_URI(c) ((c) > ' ' && (c) != 0x7f && (c) != '"' && (c) != '<' && (c) != '>')
+#define IS_VALUE(c) (IS_URI(c) && (c) != ';' && (c) != ',')
+#define IS_NAME(c) (IS_VALUE(c) && (c) != '=' && (c) != '?' && (c) != '@')
+
+const bool class_uri[256] = EVERY_BYTE(IS_URI);
+const bool class_param_name[256] = EVERY_BYTE(IS_NAME);
+const bool class_param_value[256] = EVERY_BYTE(IS_VALUE);
+
+/* gen-value = token / host / quoted-string */
+static struct str take_gen_value(struct cursor *c)
+{
+    if (cursor_peek(c) == '"')
+        return cursor_take_quoted(c);
+    return cursor_take_any(c, class_param_value);
+}
+
+struct sip_param sip_take_param(struct cursor *c)
+{
+    struct sip_param param = { .name = cursor_take(c, class_param_name) };
+
+    if (cursor_skip_sep(c, '=')) {
+        param.has_value = true;
+        param.value = take_gen_value(c);
+    }
+    return param;
+}
+
+void sip_take_once(struct cursor *c, bool *seen)
+{
+    if (*seen)
+        cursor_fail(c);
+    *seen = true;
+}
+
+bool sip_param_next(struct str *rest, struct sip_param *out)
+{
+    struct cursor c = cursor_over(*rest);
+    struct sip_param param;
+
+    cursor_skip_lws(&c);
+    while (cursor_skip_sep(&c, ';'))
+        continue;
+    param = sip_take_param(&c);
+    cursor_skip_lws(&c);
+    if (c.fault || (!cursor_at_end(&c) && cursor_peek(&c) != ';'))
+        return false;
+    *rest = cursor_rest(&c);
+    *out = param;
+    return true;
+}
+
+bool sip_param_find(struct str params, struct str name, struct sip_param *out)
+{
+    struct sip_param param;
+
+    while (sip_param_next(&params, &param)) {
+        if (str_ieq(param.name, name)) {
+            *out = param;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct str sip_param_value(struct str params, struct str name)
+{
+    struct sip_param param = { 0 };
+
+    return sip_param_find(params, name, &param) ? param.value : (struct str){ 0 };
+}
+
+struct str sip_unquote(struct str text)
+{
+    if (text.len < 2 || text.ptr[0] != '"' || text.ptr[text.len - 1] != '"')
+        return text;
+    return (struct str){ text.ptr + 1, text.len - 2 };
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <culvert/edit.h>
+
+#include "sip/splice.h"
+
+struct marks {
+    const struct addr *source;
+    bool needs_received;
+    bool needs_rport;
+};
+
+/* A sent-by that is a name, or another address than the packet's (RFC 3261 §18.2.1). */
+static bool sent_by_differs(const struct sip_via *via, const struct addr *source)
+{
+    struct addr sent_by;
+
+    return addr_parse_ip(via->host, &sent_by) || !addr_same_ip(&sent_by, source);
+}
+
+static bool is_marked(const struct sip_via *via)
+{
+    return via->received.ptr || via->rport;
+}
+
+static bool is_mark(struct str name)
+{
+    return str_ieq(name, STR("received")) || str_ieq(name, STR("rport"));
+}
+
+/* The received parameters, but for those that we set: what a client says of itself is no use. */
+static void write_params(struct writer *w, const struct sip_via *via)
+{
+    struct str rest = via->params;
+    struct sip_param param;
+
+    while (sip_param_next(&rest, &param)) {
+        if (is_mark(param.name))
+            continue;
+        write_char(w, ';');
+        write_str(w, param.name);
+        if (param.has_value) {
+            write_char(w, '=');
+            sip_write_value(w, param.value);
+        }
+    }
+}
+
+static void write_marks(struct writer *w, const struct marks *marks)
+{
+    if (marks->needs_received) {
+        write_str(w, STR(";received="));
+        addr_write_ip(w, marks->source, false);
+    }
+    if (marks->needs_rport) {
+        write_str(w, STR(";rport="));
+        write_uint(w, marks->source->port);
+    }
+}
+
+/* The text up to the parameters, without the ';' and the blanks before it. */
+static struct str before_params(const struct sip_via *via)
+{
+    struct str text = via->text;
+
+    if (via->params.len == 0)
+        return text;
+    text = str_trim(str_between(text.ptr, via->params.ptr));
+    text.len--;
+    return str_trim(text);
+}
+
+enum err sip_via_mark(const struct sip_msg *request, const struct addr *source, bool force_rport,
+                      struct str *out)
+{
+    const struct sip_via *via = &request->via;
+    struct marks marks = { .source = source, .needs_rport = via->has_rport || force_rport };
+    size_t size = via->text.len + sizeof ";received=;rport=65535" + ADDR_TEXT_MAX;
+    struct writer w;
+    char *buffer;
+
+    marks.needs_received = marks.needs_rport || sent_by_differs(via, source);
+    if (!marks.needs_received && !is_marked(via)) {
+        *out = via->text;
+        return ERR_NONE;
+    }
+    buffer = arena_alloc(request->arena, size);
+    if (!buffer)
+        return ERR_NOMEM;
+    w = writer_over(buffer, size);
+    sip_write_value(&w, before_params(via));
+    write_params(&w, via);
+    write_marks(&w, &marks);
+    return writer_finish(&w, out);
+}
