@@ -14,7 +14,8 @@ struct uv_loop_s;
 /* Work posted from another thread: run() is called on the loop's thread, in order of posting. */
 struct mail {
     struct mail *next;
-    void (*run)(struct mail *mail); /* owns the mail from then on */
+    void (*run)(struct mail *mail);  /* owns the mail from then on */
+    void (*drop)(struct mail *mail); /* instead of run, by loop_destroy; NULL: nothing to free */
 };
 
 MUST_USE enum err loop_create(struct loop **out);

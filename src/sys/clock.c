@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <time.h>
+
+#include <uv.h>
+
+#include "sys/loop.h"
+
+msec clock_monotonic(void)
+{
+    return uv_hrtime() / 1000000;
+}
+
+uint64_t clock_wall(void)
+{
+    return (uint64_t)time(NULL);
+}
