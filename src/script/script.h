@@ -51,6 +51,13 @@ struct script_host {
                       void (*visit)(void *visitor, struct str name), void *visitor);
     /* One finished message for people, several lines, ending with a newline. */
     void (*report)(void *context, bool is_error, struct str text);
+    /*
+     * While scripts run, on any worker: run_is_myself and run_is_uri_myself of run.h, and the answer
+     * to a request whose script went over its budget. All three are needed.
+     */
+    bool (*is_myself)(const struct run *run, struct str host, uint16_t port);
+    bool (*is_uri_myself)(const struct run *run, const struct sip_uri *uri);
+    void (*refuse)(struct run *run, unsigned status, const char *reason);
 };
 
 /*
@@ -86,3 +93,21 @@ struct script_budget {
  */
 void script_run(struct program *program, uint16_t route, struct run *run, struct value *vars,
                 const struct script_budget *budget);
+/* Frees the texts that scripts have left in a worker's $var() slots. */
+void script_vars_fini(struct value *vars, unsigned count);
+
+/*
+ * modparam("pv", "avp_aliases", "name=i:1;other=s:x") and the like; the global of that name needs no
+ * help. Complains at the place.
+ */
+MUST_USE enum err script_add_avp_alias(const struct script_place *place, struct str text);
+
+/*
+ * What module_format and module_variable of module.h are made of: the text is compiled into the
+ * module's arena. Bad text is reported through the host.
+ */
+MUST_USE enum err script_format(const struct script_host *host, enum script_dialect dialect,
+                                struct arena *arena, struct str text, const struct format **out);
+MUST_USE enum err script_variable(const struct script_host *host, enum script_dialect dialect,
+                                  struct arena *arena, struct str text,
+                                  const struct variable_ref **out);
