@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Sessions, and the relay that holds them.
+ *
+ * Locks, in the order in which they nest:
+ *   shard    the sessions of some Call-IDs: which there are, and their names (tags, branch);
+ *   session  what the packets of one session need: streams, legs, latches, counters;
+ *   pools    free ports, and the random source.
+ * A packet takes the lock of its session only, once a batch. A session is freed with its last
+ * reference: the table holds one, and so does each open pair of ports.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/hash.h"
+#include "media/engine.h"
+#include "media/latch.h"
+#include "media/ports.h"
+#include "media/rtp.h"
+
+enum {
+    RELAY_SIDES = 2,
+    RELAY_SHARDS = 1024,
+};
+
+struct session;
+
+/* One of RTP and RTCP of a leg. */
+struct leg_half {
+    struct latch latch;
+    struct addr described; /* where the party's description wants it; family NONE: not described */
+    bool has_moved;        /* the last description named another place than the one before */
+    struct relay_leg_counters counters;
+};
+
+/* Faces one party. */
+struct leg {
+    struct stream *stream;
+    enum relay_side side;
+    struct relay_party party;
+    bool is_described;         /* by the party itself */
+    bool is_muxing;            /* RTCP goes to the RTP port, as described or as seen */
+    struct media_ports *ports; /* NULL: closed */
+    struct leg_half halves[HALVES];
+};
+
+struct stream {
+    struct session *session;
+    char media[16];
+    enum rtp_profile profile;
+    bool is_held[RELAY_SIDES]; /* by the description of that side */
+    struct leg legs[RELAY_SIDES];
+};
+
+struct session {
+    struct relay *relay;
+    struct session *next; /* in the shard, or in a list of ended ones */
+    uint64_t hash;        /* of the Call-ID */
+    struct str call_id, caller_tag, branch;
+    struct str callee_tag; /* empty while unknown */
+    char *callee_name;     /* what it borrows */
+    bool is_kept;          /* callee_tag is final */
+    atomic_uint refs;
+    unsigned lane;
+    pthread_mutex_t lock;
+    msec created_at, described_at;
+    bool is_answered;
+    unsigned stream_count;
+    struct stream *streams[SDP_STREAMS_MAX]; /* NULL: never relayed */
+    char names[];                            /* what the other strs borrow */
+};
+
+/* Written by one lane, read by anybody; a line of its own keeps lanes out of each other's way. */
+struct lane_totals {
+    _Alignas(64) atomic_uint_fast64_t packets;
+    atomic_uint_fast64_t bytes, strangers, invalid, unsendable, dropped;
+};
+
+struct media_interface {
+    struct addr local, advertised;
+    struct port_pool pool;
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    struct session *first;
+};
+
+struct relay {
+    struct relay_settings settings; /* without its interfaces */
+    struct relay_user user;
+    struct media_engine *engine;
+    struct hash_key key;
+    pthread_mutex_t pools; /* guards the pools of the interfaces, and random */
+    struct random_source *random;
+    struct media_interface *interfaces;
+    unsigned interface_count;
+    struct lane_totals *totals; /* of each lane */
+    atomic_uint_fast64_t sessions, sessions_total, timeouts, exhausted;
+    struct shard shards[RELAY_SHARDS];
+};
+
+/* A session without streams, for the table: one reference. */
+MUST_USE enum err session_create(struct relay *relay, uint64_t hash,
+                                 const struct relay_describe *what, struct session **out);
+void session_unref(struct session *session);
+MUST_USE enum err session_set_callee_tag(struct session *session, struct str tag);
+/* See relay_describe. With the shard's lock. */
+MUST_USE enum err session_describe(struct session *session, const struct relay_describe *what,
+                                   enum relay_side sender, struct sdp_anchor anchors[]);
+/* Closes all ports and drops the table's reference. Out of the table, and without locks. */
+void session_end(struct session *session);
+/* Silent for longer than is allowed? With the shard's lock. */
+bool session_is_dead(struct session *session, msec now);
+/* False when all streams are off: nothing is relayed, and nothing can die. */
+bool session_has_ports(struct session *session);
+/* streams: room for SDP_STREAMS_MAX; both valid while the session is. */
+void session_report(struct session *session, msec now, struct relay_report *report,
+                    struct relay_stream_report streams[]);
+
+/* Ends every session; for relay_destroy. */
+void relay_end_all(struct relay *relay);
+/* Opens a pair at an interface for a leg, another one when the first is taken. */
+MUST_USE enum err relay_open_ports(struct relay *relay, unsigned interface, unsigned lane,
+                                   struct leg *leg, msec now, struct media_ports **out);
+/* ERR_UNSUPPORTED: none of the party's family. */
+MUST_USE enum err relay_choose_interface(const struct relay *relay, const struct relay_party *party,
+                                         unsigned *out);
