@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The server: what all workers share (struct server), and one worker's core (struct worker). A
+ * worker owns its transactions, timers and memory; the server owns listeners, bindings, the relay,
+ * the modules and the compiled script. The daemon runs workers on threads with real sockets, the
+ * tests run them in a simulated world: neither struct knows the difference.
+ */
+#include <stdatomic.h>
+
+#include <culvert/module.h>
+#include <culvert/server.h>
+
+#include "base/outside.h"
+#include "base/table.h"
+#include "host/settings.h"
+#include "media/relay.h"
+#include "proxy/proxy.h"
+#include "script/script.h"
+#include "txn/txn.h"
+
+enum {
+    MODULES_MAX = 64,
+    REQUEST_SLOTS = 8,
+    OWNERS_MAX = 8,
+    COUNTERS_MAX = 256,
+    SECRET_BYTES = 32,
+    REQUEST_MEMORY_MAX = 512 * 1024, /* of one request with all its branches */
+    SCRATCH_MEMORY_MAX = 1024 * 1024,
+    TICK_INTERVAL = 100, /* ms between on_tick hooks */
+};
+
+struct counter {
+    const char *group, *name;
+    atomic_int_fast64_t value;
+};
+
+struct module {
+    const struct module_desc *desc;
+    void *object; /* of dlopen; NULL: built in */
+    void *state;
+    struct arena arena;
+    struct server *server;
+    bool is_started;
+    bool *is_set; /* one a parameter */
+};
+
+struct owner {
+    struct module *module;
+    server_owns_fn *owns;
+};
+
+struct stray_taker {
+    struct module *module;
+    server_stray_response_fn *take;
+};
+
+/* Where the server gets what differs between the daemon and the simulated world. */
+struct server_world {
+    struct random_source *random; /* for start-up, one thread at a time */
+    msec (*now)(void *context);
+    uint64_t (*wall_clock)(void *context);
+    void *context;
+    bool has_media; /* false: no relay is made (checks of a configuration) */
+};
+
+struct server {
+    struct settings settings;
+    struct server_world world;
+    struct listener *listeners;
+    unsigned listener_count;
+    unsigned worker_count;
+    uint8_t secret[SECRET_BYTES];
+    struct hash_key steering_key; /* Call-ID -> worker */
+
+    struct module *modules[MODULES_MAX];
+    unsigned module_count;
+    unsigned slots_used;
+    struct owner owners[OWNERS_MAX];
+    unsigned owner_count;
+    struct stray_taker stray_takers[OWNERS_MAX];
+    unsigned stray_taker_count;
+
+    struct program *program;
+    uint16_t main_route, reply_route; /* request route; unnamed onreply_route or ROUTE_NONE */
+    struct location *location;
+    struct relay *relay;
+    struct relay_interface *interfaces;
+    struct txn_timers timers;
+    msec fr_timer, fr_inv_timer;
+
+    struct counter counters[COUNTERS_MAX];
+    atomic_uint counter_count;
+    struct core_counters {
+        struct counter *requests, *responses, *malformed, *dropped, *replies, *forwarded, *steered,
+            *media_timeouts, *media_exhausted, *unmatched;
+    } count;
+    struct arena arena;
+};
+
+/* ---- the server, in the order of a start ---- */
+
+MUST_USE enum err server_create(const struct server_world *world, struct server **out);
+void server_destroy(struct server *server);
+/* Reads and compiles the script; loads its modules and sets their parameters. Errors were reported. */
+MUST_USE enum err server_load(struct server *server, const char *path, const struct str *text,
+                              enum script_dialect dialect);
+/* Takes the opened listen sockets (array owned by the caller, which outlives the server). */
+void server_set_listeners(struct server *server, struct listener *listeners, unsigned count);
+/* Makes the relay and starts the modules. */
+MUST_USE enum err server_start(struct server *server, unsigned workers);
+void server_stop(struct server *server);
+bool server_is_openser(const struct server *server);
+/* The worker that a message belongs to: a keyed hash of its Call-ID. */
+unsigned server_owner_of(const struct server *server, struct str bytes);
+struct module *server_find_module(const struct server *server, struct str name);
+/* is_myself without a run. */
+bool server_is_myself(const struct server *server, struct str host, uint16_t port);
+
+/* loader.c */
+MUST_USE enum err server_load_module(struct server *server, struct str path,
+                                     const struct script_place *place);
+MUST_USE enum err server_set_param(struct server *server, struct str modules, struct str name,
+                                   const struct value *value, const struct script_place *place);
+MUST_USE enum err server_start_modules(struct server *server);
+void server_unload_modules(struct server *server);
+
+/* ---- a worker ---- */
+
+struct worker {
+    struct server *server;
+    unsigned index;
+    struct wheel wheel;
+    struct outside *outside;
+    struct random_source *random;
+    struct arena_pool pool;
+    struct arena scratch;
+    struct txn_layer *txns;
+    struct proxy *proxy;
+    struct value *vars;
+    struct timer tick;
+    unsigned requests_alive;
+};
+
+MUST_USE enum err worker_create(struct server *server, unsigned index, struct outside *outside,
+                                struct random_source *random, msec now, struct worker **out);
+void worker_destroy(struct worker *worker);
+/* One message; the bytes are copied. */
+void worker_receive(struct worker *worker, const struct flow *flow, struct str bytes, bool is_stream);
+/* A connection is gone. */
+void worker_closed(struct worker *worker, const struct flow *flow);
+/* Fires what is due; the time of the next timer is the result. */
+msec worker_advance(struct worker *worker, msec now);
+
+/* run.c */
+struct run *run_create(struct worker *worker, struct request *request, enum stage stage,
+                       struct sip_msg *msg, const struct flow *source);
+/* Runs a route; `done` follows, now or later. ROUTE_NONE: at once. */
+void run_start(struct run *run, uint16_t route, void (*done)(struct run *run));
+/* Releases the run and its reference to the request. */
+void run_end(struct run *run);
+
+/* hooks.c: the hooks of all modules in load order; for those with a status the first non-zero wins. */
+void hooks_request(struct run *run);
+unsigned hooks_branch(struct run *run);
+unsigned hooks_reply(struct run *run);
+unsigned hooks_forward(struct run *run);
+void hooks_branch_end(struct branch *branch);
+void hooks_final(struct run *run, unsigned status, struct str reason, const struct sip_msg *response);
+void hooks_tick(struct worker *worker, msec now);
+
+/* anchor.c: what run_media_anchor deferred in the request stage; 0 or the status to fail with. */
+unsigned media_anchor_deferred(struct run *run);
+/* Frees the media of a branch that lost; keeps the winner's. */
+void media_branch_lost(struct branch *branch);
+void media_branch_won(struct branch *branch, struct str to_tag);

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs, and the actions of culvert/run.h that modules are made of. */
+#include "host/host.h"
+
+struct run *run_create(struct worker *worker, struct request *request, enum stage stage,
+                       struct sip_msg *msg, const struct flow *source)
+{
+    struct run *run = arena_zalloc(msg->arena, sizeof *run);
+
+    if (!run)
+        return NULL;
+    run->worker = worker;
+    run->request = request_ref(request);
+    run->stage = stage;
+    run->msg = msg;
+    run->source = *source;
+    run->edits = &request->edits;
+    run->arena = msg->arena;
+    return run;
+}
+
+void run_start(struct run *run, uint16_t route, void (*done)(struct run *run))
+{
+    struct server *server = run->worker->server;
+    const struct script_budget budget = {
+        .steps = 100000,
+        .depth = (unsigned)server->settings.max_recursion,
+        .loop_turns = (unsigned)server->settings.max_while_loops,
+    };
+
+    run->done = done;
+    if (route == ROUTE_NONE)
+        done(run);
+    else
+        script_run(server->program, route, run, run->worker->vars, &budget);
+}
+
+void run_end(struct run *run)
+{
+    run->done = NULL;
+    request_unref(run->request);
+}
+
+msec run_now(const struct run *run)
+{
+    return run->worker->wheel.now;
+}
+
+uint64_t run_wall_clock(const struct run *run)
+{
+    return server_wall_clock(run->worker->server);
+}
+
+struct server *run_server(const struct run *run)
+{
+    return run->worker->server;
+}
+
+struct random_source *run_random(const struct run *run)
+{
+    return run->worker->random;
+}
+
+/* ---- replies ---- */
+
+enum err run_reply(struct run *run, unsigned status, struct str reason)
+{
+    struct request *request = run->request;
+
+    if (run->stage == STAGE_CORE_REPLY || request->msg->method == SIP_ACK)
+        return ERR_STATE;
+    counter_add(run->worker->server->count.replies, 1);
+    return proxy_reply(run->worker->proxy, request, status, reason, request->reply_headers, STR(""));
+}
+
+enum err run_add_reply_header(struct run *run, struct str lines)
+{
+    struct request *request = run->request;
+
+    return str_print(&request->arena, &request->reply_headers, STR_FMT STR_FMT,
+                     STR_ARG(request->reply_headers), STR_ARG(lines));
+}
+
+void run_set_error(struct run *run, unsigned status, const char *reason)
+{
+    run->request->error_status = status;
+    run->request->error_reason = str_of(reason);
+}
+
+unsigned run_error(const struct run *run, struct str *reason)
+{
+    const struct request *request = run->request;
+
+    *reason = request->error_status ? request->error_reason : STR("Server error occurred");
+    return request->error_status ? request->error_status : 500;
+}
+
+/* ---- transactions and forwarding ---- */
+
+enum err run_create_transaction(struct run *run)
+{
+    return proxy_open(run->worker->proxy, run->request);
+}
+
+bool run_matches_transaction(struct run *run)
+{
+    return run->request->invite != NULL;
+}
+
+/* A relay under way: the answer comes within the call, or later. */
+struct relaying {
+    struct run *run;
+    const struct relay_options *options;
+    enum verdict verdict;
+    bool is_done, is_waiting;
+};
+
+struct failure_text {
+    enum err err;
+    enum verdict verdict;
+    unsigned openser_status, kamailio_status;
+    const char *openser_reason, *kamailio_reason;
+};
+
+/* The texts that each dialect's scripts and users know; the last row is for everything else. */
+static const struct failure_text failure_texts[] = {
+    { ERR_SYNTAX, -2, 475, 479, "Bad URI (475/TM)",
+      "Regretfully, we were not able to process the URI" },
+    { ERR_UNSUPPORTED, -2, 416, 416, "Unsupported URI Scheme", "Unsupported URI Scheme" },
+    { ERR_NOT_FOUND, -3, 500, 500, "No destination (500/TM)", "No destination" },
+    { ERR_UNRESOLVED, -4, 476, 478, "Unresolvable destination (476/TM)", "Unresolvable destination" },
+    { ERR_DENIED, -5, 473, 473, "Filtered destination (473/TM)", "Filtered destination" },
+    { ERR_UNREACHABLE, -6, 477, 477, "Send failed (477/TM)",
+      "Unfortunately error on sending to next hop occurred" },
+    { ERR_EXHAUSTED, -1, 503, 503, "Service Unavailable", "Service Unavailable" },
+    { ERR_LIMIT, -1, 500, 500, "Forking capacity exceeded (500/TM)", "Forking capacity exceeded" },
+    { ERR_RANGE, -1, 483, 483, "Too Many Hops", "Too Many Hops" },
+    { ERR_NONE, -1, 500, 500, "Server error occurred (500/TM)",
+      "I'm terribly sorry, server error occurred" },
+};
+
+static const struct failure_text *find_failure(enum err err)
+{
+    const struct failure_text *row = failure_texts;
+
+    while (row->err != err && row->err != ERR_NONE)
+        row++;
+    return row;
+}
+
+static bool is_answered_by_us(const struct run *run, const struct relay_options *options)
+{
+    return server_is_openser(run->worker->server) && !(options && options->no_internal_reply) &&
+           !run->request->no_internal_reply;
+}
+
+/* OpenSER answers a failed relay itself and ends the script; Kamailio leaves it to the script. */
+static enum verdict relay_failed(struct run *run, const struct relay_options *options, enum err err)
+{
+    const struct failure_text *row = find_failure(err);
+    bool is_openser = server_is_openser(run->worker->server);
+    struct request *request = run->request;
+    struct str reason;
+    unsigned status;
+
+    if (!request->error_status)
+        run_set_error(run, is_openser ? row->openser_status : row->kamailio_status,
+                      is_openser ? row->openser_reason : row->kamailio_reason);
+    if (!is_answered_by_us(run, options) || !request->txn || run->stage != STAGE_REQUEST)
+        return row->verdict;
+    status = run_error(run, &reason);
+    return run_reply(run, status, reason) ? row->verdict : VERDICT_STOP;
+}
+
+static void on_relayed(void *context, enum err err)
+{
+    struct relaying *relaying = context;
+
+    relaying->is_done = true;
+    relaying->verdict =
+        err ? relay_failed(relaying->run, relaying->options, err) : VERDICT_TRUE;
+    if (relaying->is_waiting)
+        run_resume(relaying->run, relaying->verdict);
+}
+
+static enum verdict finish_or_wait(struct relaying *relaying)
+{
+    if (relaying->is_done)
+        return relaying->verdict;
+    relaying->is_waiting = true;
+    return VERDICT_WAIT;
+}
+
+static struct relaying *start_relaying(struct run *run, const struct relay_options *options)
+{
+    struct relaying *relaying = arena_zalloc(run->arena, sizeof *relaying);
+
+    if (relaying) {
+        relaying->run = run;
+        relaying->options = options;
+    }
+    run->request->has_relayed = true;
+    run->request->error_status = 0;
+    counter_add(run->worker->server->count.forwarded, 1);
+    return relaying;
+}
+
+static enum verdict relay_cancel(struct run *run)
+{
+    struct request *request = run->request;
+
+    if (!request->invite)
+        return VERDICT_FALSE;
+    return proxy_cancel(run->worker->proxy, request, request->invite) ? VERDICT_FALSE : VERDICT_TRUE;
+}
+
+/* Which Request-URI a relay may use: OpenSER's failure routes only take what was appended. */
+static bool uses_request_uri(const struct run *run)
+{
+    if (run->stage != STAGE_FAILURE)
+        return true;
+    return !server_is_openser(run->worker->server) && run->request->target_is_new;
+}
+
+enum verdict run_relay(struct run *run, const struct relay_options *options)
+{
+    struct request *request = run->request;
+    struct relaying *relaying;
+
+    if (request->msg->method == SIP_ACK)
+        return run_forward(run, options ? options->destination : STR(""));
+    if (request->msg->method == SIP_CANCEL)
+        return relay_cancel(run);
+    relaying = start_relaying(run, options);
+    if (!relaying)
+        return VERDICT_ERROR;
+    proxy_relay(run->worker->proxy, request, uses_request_uri(run), options, on_relayed, relaying);
+    return finish_or_wait(relaying);
+}
+
+enum verdict run_forward(struct run *run, struct str destination)
+{
+    struct relaying *relaying = start_relaying(run, NULL);
+
+    if (!relaying)
+        return VERDICT_ERROR;
+    proxy_forward(run->worker->proxy, run->request, destination, on_relayed, relaying);
+    return finish_or_wait(relaying);
+}
+
+struct raw_send {
+    struct run *run;
+    bool is_done, is_waiting;
+    enum verdict verdict;
+};
+
+static void on_raw_resolved(void *context, enum err err, const struct flow *hops, unsigned count)
+{
+    struct raw_send *raw = context;
+    struct run *run = raw->run;
+
+    raw->is_done = true;
+    raw->verdict = !err && count > 0 && worker_send(run->worker, &hops[0], run->msg->bytes)
+                       ? VERDICT_TRUE
+                       : VERDICT_FALSE;
+    if (raw->is_waiting)
+        run_resume(run, raw->verdict);
+}
+
+enum verdict run_send_raw(struct run *run, struct str destination)
+{
+    struct raw_send *raw = arena_zalloc(run->arena, sizeof *raw);
+    struct resolve_query query = { .socket = SOCKET_ANY };
+    struct listen_spec spec;
+
+    if (!raw || listen_spec_parse(destination, &spec))
+        return VERDICT_ERROR;
+    raw->run = run;
+    query.host = spec.host;
+    query.port = spec.port;
+    query.transport = spec.has_transport ? spec.transport : TRANSPORT_UDP;
+    query.has_transport = spec.has_transport;
+    run->worker->outside->resolve(run->worker->outside, &query, on_raw_resolved, raw);
+    if (raw->is_done)
+        return raw->verdict;
+    raw->is_waiting = true;
+    return VERDICT_WAIT;
+}
+
+/* ---- routing ---- */
+
+bool run_is_myself(const struct run *run, struct str host, uint16_t port)
+{
+    return server_is_myself(run->worker->server, host, port);
+}
+
+static bool uri_is_myself(void *context, const struct sip_uri *uri)
+{
+    return server_is_myself(context, uri->host, sip_uri_port(uri));
+}
+
+bool run_is_uri_myself(const struct run *run, const struct sip_uri *uri)
+{
+    return uri_is_myself(run->worker->server, uri);
+}
+
+enum loose_result run_loose_route(struct run *run, struct str *own_params)
+{
+    return proxy_loose_route(run->worker->proxy, run->request, uri_is_myself, run->worker->server,
+                             own_params);
+}

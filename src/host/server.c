@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "host/core.h"
+#include "host/interfaces.h"
+
+static enum err make_core_counters(struct server *server)
+{
+    struct core_counters *count = &server->count;
+    const struct {
+        const char *name;
+        struct counter **counter;
+    } rows[] = {
+        { "requests", &count->requests },
+        { "responses", &count->responses },
+        { "malformed", &count->malformed },
+        { "dropped", &count->dropped },
+        { "replies", &count->replies },
+        { "forwarded", &count->forwarded },
+        { "steered", &count->steered },
+        { "unmatched_responses", &count->unmatched },
+        { "media_timeouts", &count->media_timeouts },
+        { "media_exhausted", &count->media_exhausted },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        enum err err = server_counter(server, "core", rows[i].name, rows[i].counter);
+        if (err)
+            return err;
+    }
+    return ERR_NONE;
+}
+
+enum err server_create(const struct server_world *world, struct server **out)
+{
+    struct server *server = calloc(1, sizeof *server);
+    enum err err;
+
+    if (!server)
+        return ERR_NOMEM;
+    server->world = *world;
+    settings_init(&server->settings);
+    arena_init(&server->arena, NULL, 1 << 20);
+    world->random->fill(world->random, server->secret, sizeof server->secret);
+    hash_key_random(world->random, &server->steering_key);
+    server->timers = (struct txn_timers){ 500, 4000, 5000, 32000, 5000 };
+    server->fr_timer = 30000;
+    server->fr_inv_timer = 120000;
+    if ((err = make_core_counters(server)) || (err = location_create(world->random, &server->location)))
+        goto fail;
+    *out = server;
+    return ERR_NONE;
+
+fail:
+    server_destroy(server);
+    return err;
+}
+
+void server_destroy(struct server *server)
+{
+    if (!server)
+        return;
+    server_stop(server);
+    server_unload_modules(server);
+    location_destroy(server->location);
+    program_unref(server->program);
+    free(server->interfaces);
+    arena_fini(&server->arena);
+    settings_fini(&server->settings);
+    free(server);
+}
+
+/* ---- what the compiler asks ---- */
+
+static enum err load_module(void *context, struct str path, const struct script_place *place)
+{
+    return server_load_module(context, path, place);
+}
+
+static enum err set_param(void *context, struct str modules, struct str name,
+                          const struct value *value, const struct script_place *place)
+{
+    return server_set_param(context, modules, name, value, place);
+}
+
+static enum err set_setting(void *context, const struct script_setting *setting,
+                            const struct script_place *place)
+{
+    struct server *server = context;
+
+    return settings_set(&server->settings, setting, place);
+}
+
+static unsigned args_taken(const struct mod_function *function)
+{
+    unsigned count = 0;
+
+    while (count < ARGS_MAX && function->takes[count] != ARG_END)
+        count++;
+    return count;
+}
+
+static const struct mod_function *find_in_rows(const struct mod_function *rows, struct str name,
+                                               unsigned arg_count)
+{
+    for (; rows && rows->name; rows++) {
+        if (str_eq(name, str_of(rows->name)) && arg_count >= rows->min_args &&
+            arg_count <= args_taken(rows))
+            return rows;
+    }
+    return NULL;
+}
+
+static const struct mod_function *find_function(void *context, struct str name, unsigned arg_count,
+                                                struct module **module)
+{
+    struct server *server = context;
+    const struct mod_function *row = find_in_rows(core_commands, name, arg_count);
+
+    *module = NULL;
+    for (unsigned i = 0; !row && i < server->module_count; i++) {
+        row = find_in_rows(server->modules[i]->desc->functions, name, arg_count);
+        if (row)
+            *module = server->modules[i];
+    }
+    return row;
+}
+
+static const struct mod_variable *find_variable_row(const struct mod_variable *rows, struct str name)
+{
+    for (; rows && rows->name; rows++) {
+        if (str_eq(name, str_of(rows->name)))
+            return rows;
+    }
+    return NULL;
+}
+
+static const struct mod_variable *find_variable(void *context, struct str name, struct module **module)
+{
+    struct server *server = context;
+    const struct mod_variable *row = NULL;
+
+    *module = NULL;
+    for (const struct mod_variable *const *table = core_variable_tables; !row && *table; table++)
+        row = find_variable_row(*table, name);
+    for (unsigned i = 0; !row && i < server->module_count; i++) {
+        row = find_variable_row(server->modules[i]->desc->variables, name);
+        if (row)
+            *module = server->modules[i];
+    }
+    return row;
+}
+
+static void each_function(const struct mod_function *rows, void (*visit)(void *visitor, struct str name),
+                          void *visitor)
+{
+    for (; rows && rows->name; rows++)
+        visit(visitor, str_of(rows->name));
+}
+
+static void each_variable(const struct mod_variable *rows,
+                          void (*visit)(void *visitor, struct str name), void *visitor)
+{
+    for (; rows && rows->name; rows++)
+        visit(visitor, str_of(rows->name));
+}
+
+static void each_name(void *context, enum script_name_kind kind,
+                      void (*visit)(void *visitor, struct str name), void *visitor)
+{
+    struct server *server = context;
+
+    if (kind == NAME_SETTING) {
+        settings_each_name(visit, visitor);
+    } else if (kind == NAME_FUNCTION) {
+        each_function(core_commands, visit, visitor);
+        for (unsigned i = 0; i < server->module_count; i++)
+            each_function(server->modules[i]->desc->functions, visit, visitor);
+    } else {
+        for (const struct mod_variable *const *table = core_variable_tables; *table; table++)
+            each_variable(*table, visit, visitor);
+        for (unsigned i = 0; i < server->module_count; i++)
+            each_variable(server->modules[i]->desc->variables, visit, visitor);
+    }
+}
+
+static void report(void *context, bool is_error, struct str text)
+{
+    (void)context;
+    (void)is_error;
+    fwrite(text.ptr, 1, text.len, stderr);
+}
+
+static void refuse(struct run *run, unsigned status, const char *reason)
+{
+    if (run_reply(run, status, str_of(reason)))
+        counter_add(run->worker->server->count.dropped, 1);
+}
+
+static struct script_host script_host_of(struct server *server)
+{
+    return (struct script_host){
+        .context = server,
+        .load_module = load_module,
+        .set_param = set_param,
+        .set_setting = set_setting,
+        .find_function = find_function,
+        .find_variable = find_variable,
+        .each_name = each_name,
+        .report = report,
+        .is_myself = run_is_myself,
+        .is_uri_myself = run_is_uri_myself,
+        .refuse = refuse,
+    };
+}
+
+/* ---- texts with variables in module parameters ---- */
+
+enum err module_format(struct module *module, struct str text, const struct format **out)
+{
+    const struct script_host host = script_host_of(module->server);
+
+    return script_format(&host, program_dialect(module->server->program), &module->arena, text, out);
+}
+
+enum err module_variable(struct module *module, struct str text, const struct variable_ref **out)
+{
+    const struct script_host host = script_host_of(module->server);
+
+    return script_variable(&host, program_dialect(module->server->program), &module->arena, text, out);
+}
+
+enum err server_load(struct server *server, const char *path, const struct str *text,
+                     enum script_dialect dialect)
+{
+    const struct script_host host = script_host_of(server);
+    enum err err = script_compile(path, text, dialect, &host, &server->program);
+
+    if (err)
+        return err;
+    server->main_route = program_route(server->program, STAGE_REQUEST, STR(""));
+    server->reply_route = program_route(server->program, STAGE_CORE_REPLY, STR(""));
+    return ERR_NONE;
+}
+
+bool server_is_openser(const struct server *server)
+{
+    return server->program && program_dialect(server->program) == DIALECT_OPENSER;
+}
+
+/* ---- start and stop ---- */
+
+static void on_media_timeout(void *context, const struct relay_report *report)
+{
+    struct server *server = context;
+
+    counter_add(server->count.media_timeouts, 1);
+    log_notice("media of call " STR_FMT " ended: %s for too long (session of %llu s, %u streams)",
+               STR_ARG(report->call_id), report->is_answered ? "silence" : "no answer",
+               (unsigned long long)(report->age / 1000), report->stream_count);
+}
+
+static enum err parse_ports(const struct server *server, struct relay_settings *relay)
+{
+    struct str low, high;
+    uint64_t min, max;
+
+    if (!str_split(server->settings.media_ports, '-', &low, &high) ||
+        str_to_uint(str_trim(low), 1024, UINT16_MAX - 1, &min) ||
+        str_to_uint(str_trim(high), min + 1, UINT16_MAX, &max)) {
+        log_error("media_ports = \"" STR_FMT "\" is no range; write it as \"30000-39999\"",
+                  STR_ARG(server->settings.media_ports));
+        return ERR_RANGE;
+    }
+    relay->port_min = (uint16_t)min;
+    relay->port_max = (uint16_t)max;
+    return ERR_NONE;
+}
+
+static enum err start_relay(struct server *server)
+{
+    const struct settings *settings = &server->settings;
+    const struct relay_user user = { server, on_media_timeout };
+    struct relay_settings relay = {
+        .threads = (unsigned)settings->media_threads,
+        .port_rest = 5000,
+        .silence_timeout = (msec)settings->media_silence_timeout * 1000,
+        .setup_timeout = (msec)settings->media_setup_timeout * 1000,
+        .hold_timeout = (msec)settings->media_hold_timeout * 1000,
+    };
+    enum err err = parse_ports(server, &relay);
+
+    if (!err)
+        err = relay_interfaces_make(server, &server->interfaces, &relay.interface_count);
+    if (err)
+        return err;
+    relay.interfaces = server->interfaces;
+    return relay_create(&relay, server->world.random, &user, &server->relay);
+}
+
+enum err server_start(struct server *server, unsigned workers)
+{
+    enum err err = ERR_NONE;
+
+    server->worker_count = workers;
+    if (server->world.has_media)
+        err = start_relay(server);
+    return err ? err : server_start_modules(server);
+}
+
+void server_stop(struct server *server)
+{
+    if (server->relay)
+        relay_destroy(server->relay);
+    server->relay = NULL;
+}
+
+/* ---- what others may ask ---- */
+
+void server_set_listeners(struct server *server, struct listener *listeners, unsigned count)
+{
+    server->listeners = listeners;
+    server->listener_count = count;
+}
+
+unsigned server_owner_of(const struct server *server, struct str bytes)
+{
+    return server->worker_count < 2
+               ? 0
+               : (unsigned)(hash_str(&server->steering_key, sip_peek_call_id(bytes)) %
+                            server->worker_count);
+}
+
+struct location *server_location(struct server *server)
+{
+    return server->location;
+}
+
+const struct listener *server_listeners(const struct server *server, unsigned *count)
+{
+    *count = server->listener_count;
+    return server->listeners;
+}
+
+enum err server_find_listener(const struct server *server, struct str name, uint16_t *out)
+{
+    struct listen_spec spec;
+    struct addr addr;
+
+    if (listen_spec_parse(name, &spec) || addr_parse_ip(spec.host, &addr))
+        return ERR_NOT_FOUND;
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        const struct listener *listener = &server->listeners[i];
+        if ((!spec.has_transport || listener->transport == spec.transport) &&
+            addr_same_ip(&listener->bound, &addr) &&
+            (spec.port == 0 || listener->bound.port == spec.port)) {
+            *out = (uint16_t)i;
+            return ERR_NONE;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+unsigned server_worker_count(const struct server *server)
+{
+    return server->worker_count;
+}
+
+const uint8_t *server_secret(const struct server *server)
+{
+    return server->secret;
+}
+
+struct random_source *server_random(struct server *server)
+{
+    return server->world.random;
+}
+
+msec server_now(struct server *server)
+{
+    return server->world.now(server->world.context);
+}
+
+uint64_t server_wall_clock(struct server *server)
+{
+    return server->world.wall_clock(server->world.context);
+}
+
+struct str server_signature(const struct server *server)
+{
+    (void)server;
+    return STR("culvert/" CULVERT_VERSION);
+}
+
+void server_set_timer(struct server *server, const char *name, int64_t value)
+{
+    msec scale = server_is_openser(server) ? 1000 : 1;
+    const struct {
+        const char *name;
+        msec *timer;
+        msec scale;
+    } rows[] = {
+        { "fr_timer", &server->fr_timer, scale },
+        { "fr_inv_timer", &server->fr_inv_timer, scale },
+        { "wt_timer", &server->timers.linger, scale },
+        { "T1_timer", &server->timers.t1, 1 },
+        { "retr_timer1", &server->timers.t1, 1 },
+        { "T2_timer", &server->timers.t2, 1 },
+        { "retr_timer2", &server->timers.t2, 1 },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (value > 0 && strcmp(rows[i].name, name) == 0)
+            *rows[i].timer = (msec)value * rows[i].scale;
+    }
+}
+
+enum err server_add_owner(struct server *server, struct module *module, server_owns_fn *owns)
+{
+    if (server->owner_count == OWNERS_MAX)
+        return ERR_EXHAUSTED;
+    server->owners[server->owner_count++] = (struct owner){ module, owns };
+    return ERR_NONE;
+}
+
+enum err server_add_stray_response(struct server *server, struct module *module,
+                                   server_stray_response_fn *take)
+{
+    if (server->stray_taker_count == OWNERS_MAX)
+        return ERR_EXHAUSTED;
+    server->stray_takers[server->stray_taker_count++] = (struct stray_taker){ module, take };
+    return ERR_NONE;
+}
+
+static bool is_listener(const struct listener *listener, struct str host, const struct addr *ip,
+                        uint16_t port)
+{
+    uint16_t advertised = listener->advertised_port ? listener->advertised_port : listener->bound.port;
+
+    if (ip->family != ADDR_NONE && addr_same_ip(&listener->bound, ip))
+        return port == listener->bound.port || port == advertised;
+    return !str_is_empty(listener->advertised_host) && str_ieq(listener->advertised_host, host) &&
+           (port == advertised || port == listener->bound.port);
+}
+
+bool server_is_myself(const struct server *server, struct str host, uint16_t port)
+{
+    struct addr ip = { 0 };
+    uint16_t wanted = port ? port : 5060;
+
+    if (addr_parse_ip(host, &ip))
+        ip.family = ADDR_NONE;
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        if (is_listener(&server->listeners[i], host, &ip, wanted))
+            return true;
+    }
+    for (unsigned i = 0; i < server->settings.alias_count; i++) {
+        const struct alias *alias = &server->settings.aliases[i];
+        if (str_ieq(alias->host, host) && (alias->port == 0 || alias->port == wanted))
+            return true;
+    }
+    for (unsigned i = 0; i < server->owner_count; i++) {
+        if (server->owners[i].owns(server->owners[i].module, host))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One worker: from received bytes to routes and transactions. */
+#include "host/host.h"
+
+#include <stdlib.h>
+
+#include "proxy/request.h"
+
+/* ---- what the proxy tells ---- */
+
+static void branch_route_done(struct run *run)
+{
+    struct branch *branch = run->branch;
+    unsigned status = run->is_dropped ? PROXY_DROP : 0;
+
+    run_end(run);
+    proxy_branch_continue(branch, status);
+}
+
+static void on_branch(void *context, struct branch *branch)
+{
+    struct request *request = branch->request;
+    struct run *run = run_create(context, request, STAGE_BRANCH, request->msg, &request->source);
+
+    if (!run) {
+        proxy_branch_continue(branch, 500);
+        return;
+    }
+    run->branch = branch;
+    run->edits = &branch->edits;
+    run_start(run, request->on_branch, branch_route_done);
+}
+
+/* A run that only carries its context to hooks; lives on the caller's stack. */
+static struct run hook_run(struct worker *worker, struct request *request, enum stage stage,
+                           struct sip_edits *edits)
+{
+    return (struct run){
+        .worker = worker,
+        .request = request,
+        .stage = stage,
+        .msg = request->msg,
+        .source = request->source,
+        .edits = edits,
+        .arena = &request->arena,
+    };
+}
+
+static unsigned note_failure(struct request *request, unsigned status)
+{
+    if (status) {
+        request->error_status = status;
+        request->error_reason = sip_reason_phrase(status);
+    }
+    return status;
+}
+
+static unsigned on_branch_ready(void *context, struct branch *branch)
+{
+    struct request *request = branch->request;
+    struct run run = hook_run(context, request, STAGE_BRANCH, &branch->edits);
+    unsigned status;
+
+    run.branch = branch;
+    status = hooks_branch(&run);
+    if (!status)
+        status = media_anchor_deferred(&run);
+    return note_failure(request, status);
+}
+
+static unsigned on_forward(void *context, struct request *request, const struct flow *flow,
+                           struct sip_edits *edits)
+{
+    struct run run = hook_run(context, request, STAGE_REQUEST, edits);
+    struct branch way = { .request = request, .flow = *flow };
+    unsigned status;
+
+    run.branch = &way;
+    status = hooks_forward(&run);
+    if (!status)
+        status = media_anchor_deferred(&run);
+    return note_failure(request, status);
+}
+
+static void reply_route_done(struct run *run)
+{
+    struct branch *branch = run->branch;
+    struct sip_msg *response = run->msg;
+    unsigned status = run->is_dropped && response->status < 200 ? PROXY_DROP : 0;
+
+    if (!status)
+        status = hooks_reply(run);
+    if (!status && response->status / 100 == 2)
+        media_branch_won(branch, response->to_tag);
+    run_end(run);
+    proxy_reply_continue(branch, response, status);
+}
+
+static void on_reply(void *context, struct branch *branch, struct sip_msg *response,
+                     const struct flow *source, struct sip_edits *edits)
+{
+    struct run *run = run_create(context, branch->request, STAGE_REPLY, response, source);
+
+    if (!run) {
+        proxy_reply_continue(branch, response, 0);
+        return;
+    }
+    run->branch = branch;
+    run->edits = edits;
+    run_start(run, branch->request->on_reply, reply_route_done);
+}
+
+static void failure_route_done(struct run *run)
+{
+    struct request *request = request_ref(run->request);
+
+    run_end(run);
+    request->is_failing = false;
+    proxy_failure_continue(request);
+    request_unref(request);
+}
+
+/* Failure routes see the Request-URI of the branch that failed, and no next hop. */
+static void enter_failure(struct request *request)
+{
+    request->is_failing = true;
+    request->on_failure = ROUTE_NONE;
+    request->target_is_new = false;
+    if (request->winner)
+        request->target = request->winner->target;
+    request->target.dst_uri = (struct str){ 0 };
+    request->target.has_flow = false;
+    request->extra_count = 0;
+}
+
+static void on_failure(void *context, struct request *request)
+{
+    uint16_t route = request->on_failure;
+    struct run *run;
+
+    if (route == ROUTE_NONE) {
+        proxy_failure_continue(request);
+        return;
+    }
+    enter_failure(request);
+    run = run_create(context, request, STAGE_FAILURE, request->msg, &request->source);
+    if (!run) {
+        request->is_failing = false;
+        proxy_failure_continue(request);
+        return;
+    }
+    run->branch = request->winner;
+    run_start(run, route, failure_route_done);
+}
+
+static void on_branch_end(void *context, struct branch *branch)
+{
+    (void)context;
+    media_branch_lost(branch);
+    hooks_branch_end(branch);
+}
+
+/* A BYE that was not refused for want of credentials has ended the dialog: so do its media. */
+static bool ends_dialog(const struct request *request, unsigned status)
+{
+    return request->msg->method == SIP_BYE && status != 401 && status != 407;
+}
+
+static void on_final(void *context, struct request *request, unsigned status, struct str reason,
+                     const struct sip_msg *response)
+{
+    struct run run = hook_run(context, request, STAGE_REQUEST, &request->edits);
+
+    run.branch = request->winner;
+    hooks_final(&run, status, reason, response);
+    if (ends_dialog(request, status))
+        run_media_end(&run);
+}
+
+static void on_end(void *context, struct request *request)
+{
+    (void)context;
+    (void)request;
+}
+
+/* ---- requests ---- */
+
+static void request_route_done(struct run *run)
+{
+    struct request *request = run->request;
+
+    /* A transaction nobody answers or forwards would hang until the client gives up. */
+    if (request->txn && !server_txn_is_final(request->txn) && request->branch_count == 0 &&
+        request->error_status) {
+        struct str reason;
+        unsigned status = run_error(run, &reason);
+        if (run_reply(run, status, reason))
+            counter_add(run->worker->server->count.dropped, 1);
+    }
+    run_end(run);
+}
+
+/*
+ * A request whose script waits gets its transaction first, so that retransmissions are absorbed
+ * instead of being run again.
+ */
+static void absorb_while_waiting(struct worker *worker, struct run *run)
+{
+    struct request *request = run->request;
+
+    if (run->done && !request->txn && request->msg->method != SIP_ACK &&
+        proxy_open(worker->proxy, request))
+        counter_add(worker->server->count.dropped, 1);
+}
+
+static void run_request_route(struct worker *worker, struct request *request)
+{
+    struct run *run = run_create(worker, request, STAGE_REQUEST, request->msg, &request->source);
+
+    if (!run) {
+        counter_add(worker->server->count.dropped, 1);
+        return;
+    }
+    hooks_request(run);
+    run_start(run, worker->server->main_route, request_route_done);
+    absorb_while_waiting(worker, run);
+}
+
+static void reply_statelessly(struct worker *worker, struct request *request, unsigned status,
+                              const char *reason)
+{
+    if (request->msg->method == SIP_ACK ||
+        proxy_reply(worker->proxy, request, status, str_of(reason), STR(""), STR("")))
+        counter_add(worker->server->count.dropped, 1);
+}
+
+static void receive_request(struct worker *worker, struct request *request)
+{
+    struct server_txn *txn = NULL;
+
+    counter_add(worker->server->count.requests, 1);
+    switch (txn_receive_request(worker->txns, request->msg, &request->source, &txn)) {
+    case TXN_ABSORBED:
+        return;
+    case TXN_MERGED:
+        reply_statelessly(worker, request, 482, "Loop Detected");
+        return;
+    case TXN_CANCELS:
+    case TXN_ACKS_2XX:
+        request->invite = request_ref(server_txn_context(txn));
+        break;
+    case TXN_NEW:
+        break;
+    }
+    run_request_route(worker, request);
+}
+
+/* ---- responses ---- */
+
+static bool is_our_via(const struct worker *worker, const struct sip_via *via)
+{
+    return server_is_myself(worker->server, via->host, via->port);
+}
+
+static void receive_stray_response(struct worker *worker, struct sip_msg *response,
+                                   const struct flow *source, const struct sip_edits *edits)
+{
+    struct server *server = worker->server;
+
+    if (!is_our_via(worker, &response->via)) {
+        counter_add(server->count.dropped, 1);
+        return;
+    }
+    for (unsigned i = 0; i < server->stray_taker_count; i++) {
+        const struct stray_taker *taker = &server->stray_takers[i];
+        if (taker->take(taker->module, worker, response, source))
+            return;
+    }
+    counter_add(server->count.unmatched, 1);
+    if (proxy_forward_response(worker->proxy, response, edits))
+        counter_add(server->count.dropped, 1);
+}
+
+static void core_reply_done(struct run *run)
+{
+    struct worker *worker = run->worker;
+    bool is_dropped = run->is_dropped && (run->msg->status < 200 || !server_is_openser(worker->server));
+
+    if (is_dropped)
+        counter_add(worker->server->count.dropped, 1);
+    else if (!txn_receive_response(worker->txns, run->msg, &run->source))
+        receive_stray_response(worker, run->msg, &run->source, run->edits);
+    run_end(run);
+}
+
+/* `holder` is the request that owns the memory of the response. */
+static void receive_response(struct worker *worker, struct request *holder)
+{
+    uint16_t route = worker->server->reply_route;
+    struct run *run;
+
+    counter_add(worker->server->count.responses, 1);
+    if (route == ROUTE_NONE) {
+        if (!txn_receive_response(worker->txns, holder->msg, &holder->source))
+            receive_stray_response(worker, holder->msg, &holder->source, NULL);
+        return;
+    }
+    run = run_create(worker, holder, STAGE_CORE_REPLY, holder->msg, &holder->source);
+    if (!run)
+        return;
+    run->edits = &run->own_edits;
+    run_start(run, route, core_reply_done);
+}
+
+/* ---- entry points ---- */
+
+/* 400-class replies for what can be answered; everything else is dropped and counted. */
+static void refuse(struct worker *worker, struct request *request, const struct sip_fault *fault)
+{
+    char text[FLOW_TEXT_MAX];
+
+    counter_add(worker->server->count.malformed, 1);
+    log_debug("malformed message from %s: %s", flow_text(&request->source, text), fault->what);
+    if (request->msg && request->msg->is_request)
+        reply_statelessly(worker, request, fault->status, fault->what);
+}
+
+void worker_receive(struct worker *worker, const struct flow *flow, struct str bytes, bool is_stream)
+{
+    struct request *request = request_create(&worker->pool, REQUEST_MEMORY_MAX);
+    struct sip_fault fault = { "malformed", 400 };
+    enum err err;
+
+    if (!request) {
+        counter_add(worker->server->count.dropped, 1);
+        return;
+    }
+    request->worker = worker;
+    request->source = *flow;
+    request->received_at = worker->wheel.now;
+    err = sip_msg_parse(&request->arena, bytes, is_stream, sip_limits_default(), &request->msg, &fault);
+    if (err)
+        refuse(worker, request, &fault);
+    else if (request->msg->is_request)
+        receive_request(worker, request);
+    else
+        receive_response(worker, request);
+    request_unref(request);
+    arena_fini(&worker->scratch);
+}
+
+void worker_closed(struct worker *worker, const struct flow *flow)
+{
+    txn_unreachable(worker->txns, flow);
+}
+
+static void on_tick_timer(struct timer *timer)
+{
+    struct worker *worker = (struct worker *)(void *)((char *)timer - offsetof(struct worker, tick));
+
+    timer_start(&worker->wheel, timer, worker->wheel.now + TICK_INTERVAL, on_tick_timer);
+    hooks_tick(worker, worker->wheel.now);
+    arena_fini(&worker->scratch);
+}
+
+msec worker_advance(struct worker *worker, msec now)
+{
+    wheel_advance(&worker->wheel, now);
+    return wheel_next(&worker->wheel);
+}
+
+static struct proxy_settings proxy_settings_of(const struct server *server, struct arena *arena)
+{
+    struct proxy_settings settings = {
+        .fr_timer = server->fr_timer,
+        .fr_inv_timer = server->fr_inv_timer,
+        .listeners = server->listeners,
+        .listener_count = server->listener_count,
+        .token_key = server->secret,
+        .is_openser = server_is_openser(server),
+        .is_multihomed = server->settings.is_multihomed != 0,
+    };
+    struct str line = server->settings.server_header;
+
+    if (!server->settings.server_signature)
+        return settings;
+    if (str_is_empty(line) && str_print(arena, &line, "Server: culvert/" CULVERT_VERSION))
+        return settings;
+    if (str_print(arena, &settings.server_header, STR_FMT "\r\n", STR_ARG(line)))
+        settings.server_header = (struct str){ 0 };
+    return settings;
+}
+
+static enum err create_layers(struct worker *worker)
+{
+    const struct proxy_user user = {
+        .context = worker,
+        .on_branch = on_branch,
+        .on_branch_ready = on_branch_ready,
+        .on_reply = on_reply,
+        .on_failure = on_failure,
+        .on_branch_end = on_branch_end,
+        .on_final = on_final,
+        .on_end = on_end,
+        .on_forward = on_forward,
+    };
+    struct server *server = worker->server;
+    struct proxy_settings settings = proxy_settings_of(server, &server->arena);
+    enum err err = txn_layer_create(&worker->wheel, worker->outside, worker->random, &server->timers,
+                                    &worker->txns);
+
+    return err ? err
+               : proxy_create(&settings, &worker->wheel, worker->txns, worker->outside,
+                              worker->random, &user, &worker->proxy);
+}
+
+enum err worker_create(struct server *server, unsigned index, struct outside *outside,
+                       struct random_source *random, msec now, struct worker **out)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    unsigned vars = program_var_count(server->program);
+    enum err err;
+
+    if (!worker)
+        return ERR_NOMEM;
+    worker->server = server;
+    worker->index = index;
+    worker->outside = outside;
+    worker->random = random;
+    wheel_init(&worker->wheel, now);
+    arena_pool_init(&worker->pool, 4096);
+    arena_init(&worker->scratch, &worker->pool, SCRATCH_MEMORY_MAX);
+    worker->vars = calloc(vars + 1, sizeof *worker->vars);
+    err = worker->vars ? create_layers(worker) : ERR_NOMEM;
+    if (err) {
+        worker_destroy(worker);
+        return err;
+    }
+    timer_start(&worker->wheel, &worker->tick, now + TICK_INTERVAL, on_tick_timer);
+    *out = worker;
+    return ERR_NONE;
+}
+
+void worker_destroy(struct worker *worker)
+{
+    if (!worker)
+        return;
+    timer_stop(&worker->wheel, &worker->tick);
+    proxy_destroy(worker->proxy);
+    txn_layer_destroy(worker->txns);
+    if (worker->vars)
+        script_vars_fini(worker->vars, program_var_count(worker->server->program));
+    free(worker->vars);
+    arena_fini(&worker->scratch);
+    arena_pool_fini(&worker->pool);
+    free(worker);
+}
+
+/* ---- for modules ---- */
+
+bool worker_send(struct worker *worker, const struct flow *flow, struct str bytes)
+{
+    return worker->outside->send(worker->outside, flow, bytes) == ERR_NONE;
+}
+
+msec worker_now(const struct worker *worker)
+{
+    return worker->wheel.now;
+}
+
+struct random_source *worker_random(struct worker *worker)
+{
+    return worker->random;
+}
+
+struct server *worker_server(const struct worker *worker)
+{
+    return worker->server;
+}
+
+struct arena *worker_scratch(struct worker *worker)
+{
+    return &worker->scratch;
+}
