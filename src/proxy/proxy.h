@@ -32,7 +32,9 @@ struct proxy_user {
     unsigned (*on_branch_ready)(void *context, struct branch *branch);
     /*
      * A response for a branch, before it counts: reply route and hooks. `edits` collects changes.
-     * Answer with proxy_reply_continue. The message is kept alive by the proxy until then.
+     * Answer with proxy_reply_continue. The message is kept alive by the proxy until then: it has
+     * taken over the arena that the response was parsed into, which must hold nothing else. The
+     * receiver's own struct arena is left empty, and response->arena is the one to use.
      */
     void (*on_reply)(void *context, struct branch *branch, struct sip_msg *response,
                      const struct flow *source, struct sip_edits *edits);
@@ -42,7 +44,7 @@ struct proxy_user {
      */
     void (*on_failure)(void *context, struct request *request);
     void (*on_branch_end)(void *context, struct branch *branch); /* without having won */
-    /* A final response went upstream. `response` NULL: our own. */
+    /* A final response went upstream in the transaction. `response` NULL: our own. */
     void (*on_final)(void *context, struct request *request, unsigned status, struct str reason,
                      const struct sip_msg *response);
     /* Nothing more will happen to this request: transactions are over. */
@@ -61,13 +63,18 @@ void proxy_destroy(struct proxy *proxy);
 /* Makes request->txn. ERR_EXISTS when there is one. An INVITE gets its 100 unless no_auto_100. */
 MUST_USE enum err proxy_open(struct proxy *proxy, struct request *request);
 
-typedef void proxy_done_fn(void *context, enum err err);
+/* `status` is 0 with ERR_NONE, else what a reply about the failure should say. */
+typedef void proxy_done_fn(void *context, enum err err, unsigned status);
 
 /*
  * Relays statefully: makes the transaction if needed, then a branch for each target (Request-URI
- * first when `with_ruri`, then the extra ones, which are used up). `done` is called once, with
- * ERR_NONE when at least one branch was sent; else with the reason, best status in *status:
- * ERR_UNRESOLVED 478, ERR_UNREACHABLE 477, ERR_LIMIT 500, ERR_SYNTAX 400…
+ * first when `with_ruri`, then the extra ones, which are used up). `done` is called once, perhaps
+ * within the call, when every branch was sent or has failed: with ERR_NONE when at least one was
+ * sent, else with the reason and its status: ERR_UNRESOLVED 478, ERR_UNREACHABLE 477 (430 for the
+ * lost flow of a binding), ERR_UNSUPPORTED 416, ERR_LIMIT 500, ERR_SYNTAX 400, ERR_NOT_FOUND 500 (no
+ * target), ERR_DENIED 482 (loop), 483 (too many hops) or 487 (cancelled), ERR_STATE 500 (answered
+ * already). In the OpenSER dialect such a failure has then been answered (request->is_answered),
+ * unless a failure route is running or no_internal_reply says otherwise.
  */
 void proxy_relay(struct proxy *proxy, struct request *request, bool with_ruri,
                  const struct relay_options *options, proxy_done_fn *done, void *context);
@@ -76,6 +83,11 @@ enum { PROXY_DROP = 1 };                                            /* dropped: 
 /* status 0: go on; PROXY_DROP: a provisional is swallowed; else a failure takes its place. */
 void proxy_reply_continue(struct branch *branch, struct sip_msg *response, unsigned status);
 void proxy_failure_continue(struct request *request);
+/*
+ * The request route has ended, or the script gives the transaction up (t_release): one that was
+ * neither answered nor relayed ends without a response. To be called at the end of every run.
+ */
+void proxy_release(struct proxy *proxy, struct request *request);
 
 /* Sends without a transaction: ACK to 2xx, forward(). The same choice of next hop. */
 void proxy_forward(struct proxy *proxy, struct request *request, struct str destination,

@@ -30,13 +30,19 @@ struct server_txn;
 struct client_txn;
 
 struct server_txn_user {
-    /* The INVITE's failure response got no ACK (timer H), or sending failed for good. */
+    /*
+     * ERR_TIMEOUT: the INVITE's failure response got no ACK (timer H). ERR_UNREACHABLE: the connection
+     * to the caller broke; an INVITE still without final response stays, to be ended by one.
+     */
     void (*on_failure)(void *context, struct server_txn *txn, enum err why);
     void (*on_end)(void *context, struct server_txn *txn);
 };
 
 struct client_txn_user {
-    /* Every response that is not absorbed as a retransmission; 2xx to INVITE all of them. */
+    /*
+     * Every response that is not absorbed as a retransmission; 2xx to INVITE all of them. The user
+     * may take over the arena of the response.
+     */
     void (*on_response)(void *context, struct client_txn *txn, struct sip_msg *response,
                         const struct flow *source);
     /* ERR_TIMEOUT (timers B, F) or ERR_UNREACHABLE. on_end follows. */
@@ -72,8 +78,20 @@ MUST_USE enum err server_txn_open(struct txn_layer *layer, const struct sip_msg 
 /*
  * Sends a response, written completely, to where the request came from (RFC 3261 §18.2.2, RFC 3581),
  * and keeps it for retransmission. ERR_STATE: a final response has gone (2xx to INVITE may repeat).
+ * ERR_UNREACHABLE: it counts as sent, but the connection is gone.
  */
 MUST_USE enum err server_txn_reply(struct server_txn *txn, unsigned status, struct str bytes);
+/* Responses go to the source port although the client did not ask (force_rport). */
+void server_txn_force_rport(struct server_txn *txn);
+/* No final response will come: absorbs retransmissions for 64*T1, then ends. Nothing once it is final. */
+void server_txn_release(struct server_txn *txn);
+/*
+ * Where responses to a request go: over streams back on the connection; else to the source address,
+ * and its port when rport was asked for or is forced, else the port of sent-by. maddr is ignored: it
+ * would let anybody aim our answers.
+ */
+void txn_reply_flow(const struct sip_msg *request, const struct flow *source, bool force_rport,
+                    struct flow *out);
 void *server_txn_context(const struct server_txn *txn);
 bool server_txn_is_final(const struct server_txn *txn); /* a final response has gone */
 
@@ -96,7 +114,10 @@ void client_txn_cancel(struct client_txn *txn, struct str headers);
 /* Forgets the user: no more callbacks; the transaction finishes by itself (ACKs what must be ACKed). */
 void client_txn_detach(struct client_txn *txn);
 
-/* True when a client transaction took it (also when it was absorbed). */
+/*
+ * True when a client transaction took it (also when it was absorbed). False for a 2xx to an INVITE
+ * whose user is gone: to be forwarded statelessly.
+ */
 bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response, const struct flow *source);
 /* A connection broke: its transactions hear ERR_UNREACHABLE. */
 void txn_unreachable(struct txn_layer *layer, const struct flow *flow);
