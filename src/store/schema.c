@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/schema.h"
+
+#include <culvert/log.h>
+
+enum {
+    INDEXES_MAX = 2,
+};
+
+struct table_schema {
+    struct str name;
+    unsigned version;
+    struct str create;
+    struct str indexes[INDEXES_MAX];
+};
+
+/* clang-format off */
+#define ID "id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL"
+#define TEXT(name, size) ", " #name " VARCHAR(" #size ") DEFAULT '' NOT NULL"
+#define TEXT_OR_NULL(name, size) ", " #name " VARCHAR(" #size ") DEFAULT NULL"
+#define NUMBER(name, initial) ", " #name " INTEGER DEFAULT " #initial " NOT NULL"
+#define NUMBER_OR_NULL(name) ", " #name " INTEGER DEFAULT NULL"
+#define TIME(name, initial) ", " #name " DATETIME DEFAULT '" initial "' NOT NULL"
+#define UNIQUE(columns) ", UNIQUE (" columns ")"
+#define INDEX(table, name, columns) \
+    STR_INIT("CREATE INDEX " #table "_" #name "_idx ON " #table " (" columns ")")
+#define TABLE(name, version, columns, ...) \
+    { STR_INIT(#name), version, STR_INIT("CREATE TABLE " #name " (" columns ")"), { __VA_ARGS__ } }
+#define NO_INDEX { 0 }
+#define EPOCH "1900-01-01 00:00:01"
+
+/* Version 9 of Kamailio. `flow` is ours: transport and peer that the REGISTER came from. */
+#define BINDING_COLUMNS                                                   \
+    ID                                                                    \
+    ", ruid VARCHAR(64) DEFAULT (lower(hex(randomblob(8)))) NOT NULL"     \
+    TEXT(username, 64)                                                    \
+    TEXT_OR_NULL(domain, 64)                                              \
+    TEXT(contact, 512)                                                    \
+    TEXT_OR_NULL(received, 128)                                           \
+    TEXT_OR_NULL(path, 512)                                               \
+    TIME(expires, "2030-05-28 21:32:15")                                  \
+    ", q FLOAT(10,2) DEFAULT 1.0 NOT NULL"                                \
+    ", callid VARCHAR(255) DEFAULT 'Default-Call-ID' NOT NULL"            \
+    NUMBER(cseq, 1)                                                       \
+    TIME(last_modified, "2000-01-01 00:00:01")                            \
+    NUMBER(flags, 0)                                                      \
+    NUMBER(cflags, 0)                                                     \
+    TEXT(user_agent, 255)                                                 \
+    TEXT_OR_NULL(socket, 64)                                              \
+    NUMBER_OR_NULL(methods)                                               \
+    TEXT_OR_NULL(instance, 255)                                           \
+    NUMBER(reg_id, 0)                                                     \
+    NUMBER(server_id, 0)                                                  \
+    NUMBER(connection_id, 0)                                              \
+    NUMBER(keepalive, 0)                                                  \
+    NUMBER(partition, 0)                                                  \
+    TEXT_OR_NULL(flow, 128)                                               \
+    UNIQUE("ruid")
+
+/* The second half is what the default configuration of Kamailio adds to tell who called whom. */
+#define CALL_COLUMNS            \
+    ID                          \
+    TEXT(method, 16)            \
+    TEXT(from_tag, 64)          \
+    TEXT(to_tag, 64)            \
+    TEXT(callid, 64)            \
+    TEXT(sip_code, 3)           \
+    TEXT(sip_reason, 32)        \
+    ", time DATETIME NOT NULL"  \
+    TEXT(src_user, 64)          \
+    TEXT(src_domain, 128)       \
+    TEXT(src_ip, 64)            \
+    TEXT(dst_ouser, 64)         \
+    TEXT(dst_user, 64)          \
+    TEXT(dst_domain, 128)
+
+static const struct table_schema tables[] = {
+    TABLE(version, 1,
+        "table_name VARCHAR(32) NOT NULL"
+        NUMBER(table_version, 0)
+        UNIQUE("table_name"),
+        NO_INDEX),
+    TABLE(subscriber, 6,
+        ID
+        TEXT(username, 64)
+        TEXT(domain, 64)
+        TEXT(password, 25)
+        TEXT(first_name, 64)
+        TEXT(last_name, 64)
+        TEXT(email_address, 64)
+        TIME(datetime_created, EPOCH)
+        TEXT(ha1, 64)
+        TEXT(ha1b, 64)
+        TEXT_OR_NULL(timezone, 64)
+        TEXT_OR_NULL(rpid, 64)
+        UNIQUE("username, domain"),
+        INDEX(subscriber, username, "username")),
+    TABLE(domain, 1,
+        ID
+        TEXT(domain, 64)
+        TIME(last_modified, EPOCH)
+        TEXT_OR_NULL(did, 64)
+        UNIQUE("domain"),
+        NO_INDEX),
+    TABLE(location, 9,
+        BINDING_COLUMNS,
+        INDEX(location, account_contact, "username, domain, contact"),
+        INDEX(location, expires, "expires")),
+    TABLE(aliases, 8,
+        BINDING_COLUMNS,
+        INDEX(aliases, alias, "username, domain, contact")),
+    TABLE(acc, 4,
+        CALL_COLUMNS,
+        INDEX(acc, callid, "callid")),
+    TABLE(missed_calls, 3,
+        CALL_COLUMNS,
+        INDEX(missed_calls, callid, "callid")),
+    TABLE(uri, 1,
+        ID
+        TEXT(username, 64)
+        TEXT(domain, 64)
+        TEXT(uri_user, 64)
+        TIME(last_modified, EPOCH)
+        UNIQUE("username, domain, uri_user"),
+        NO_INDEX),
+    TABLE(dbaliases, 1,
+        ID
+        TEXT(alias_username, 64)
+        TEXT(alias_domain, 64)
+        TEXT(username, 64)
+        TEXT(domain, 64)
+        UNIQUE("alias_username, alias_domain"),
+        INDEX(dbaliases, target, "username, domain")),
+    TABLE(grp, 2,
+        ID
+        TEXT(username, 64)
+        TEXT(domain, 64)
+        TEXT(grp, 64)
+        TIME(last_modified, EPOCH)
+        UNIQUE("username, domain, grp"),
+        NO_INDEX),
+    TABLE(trusted, 4,
+        ID
+        TEXT(src_ip, 50)
+        TEXT(proto, 4)
+        TEXT_OR_NULL(from_pattern, 64)
+        TEXT(tag, 32)
+        TEXT_OR_NULL(ruri_pattern, 64)
+        NUMBER(priority, 0),
+        INDEX(trusted, peer, "src_ip")),
+    TABLE(address, 3,
+        ID
+        NUMBER(grp, 0)
+        TEXT(ip_addr, 50)
+        NUMBER(mask, 32)
+        NUMBER(port, 0)
+        TEXT(tag, 64),
+        NO_INDEX),
+    TABLE(usr_preferences, 2,
+        ID
+        TEXT(uuid, 64)
+        ", username VARCHAR(128) DEFAULT '0' NOT NULL"
+        TEXT(domain, 64)
+        TEXT(attribute, 32)
+        NUMBER(type, 0)
+        TEXT(value, 128)
+        TIME(last_modified, EPOCH),
+        INDEX(usr_preferences, ua, "uuid, attribute"),
+        INDEX(usr_preferences, uda, "username, domain, attribute")),
+    TABLE(silo, 5,
+        ID
+        TEXT(src_addr, 128)
+        TEXT(dst_addr, 128)
+        TEXT(username, 64)
+        TEXT(domain, 64)
+        NUMBER(inc_time, 0)
+        NUMBER(exp_time, 0)
+        NUMBER(snd_time, 0)
+        ", ctype VARCHAR(32) DEFAULT 'text/plain' NOT NULL"
+        ", body BLOB DEFAULT '' NOT NULL"
+        ", extra_hdrs TEXT DEFAULT '' NOT NULL"
+        TEXT(callid, 128)
+        NUMBER(status, 0),
+        INDEX(silo, account, "username, domain")),
+};
+/* clang-format on */
+
+/* --- creating
+ * ---------------------------------------------------------------------------------------- */
+
+static enum err run(struct connection *connection, const struct query *query, bool *has_rows)
+{
+    struct answer answer;
+    enum err err;
+
+    answer_init(&answer);
+    connection->driver->run(connection, query, &answer);
+    err = answer.result.err;
+    if (has_rows)
+        *has_rows = answer.result.row_count > 0;
+    answer_fini(&answer);
+    return err;
+}
+
+static enum err run_text(struct connection *connection, struct str sql)
+{
+    struct query query = { .sql = sql };
+
+    return run(connection, &query, NULL);
+}
+
+static enum err has_table(struct connection *connection, const struct table_schema *table,
+                          bool *out)
+{
+    struct value name = value_of_str(table->name);
+    struct query query = { STR("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"),
+                           &name, 1 };
+
+    return run(connection, &query, out);
+}
+
+static enum err note_version(struct connection *connection, const struct table_schema *table)
+{
+    struct value params[] = { value_of_str(table->name), value_of_int(table->version) };
+    struct query query = { STR("INSERT INTO version (table_name, table_version) VALUES (?, ?)"),
+                           params, 2 };
+
+    return run(connection, &query, NULL);
+}
+
+static enum err create_table(struct connection *connection, const struct table_schema *table)
+{
+    enum err err;
+
+    if ((err = run_text(connection, table->create)))
+        return err;
+    for (unsigned i = 0; i < INDEXES_MAX && table->indexes[i].len; i++)
+        if ((err = run_text(connection, table->indexes[i])))
+            return err;
+    return note_version(connection, table);
+}
+
+static enum err create_if_missing(struct connection *connection, const struct table_schema *table)
+{
+    bool is_there;
+    enum err err;
+
+    if ((err = has_table(connection, table, &is_there)))
+        return err;
+    if (!is_there)
+        err = create_table(connection, table);
+    if (err)
+        log_error("store: cannot create the table \"" STR_FMT "\": %s", STR_ARG(table->name),
+                  err_name(err));
+    return err;
+}
+
+static enum err create_missing(struct connection *connection)
+{
+    enum err err;
+
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if ((err = create_if_missing(connection, &tables[i])))
+            return err;
+    return ERR_NONE;
+}
+
+enum err schema_create(struct connection *connection)
+{
+    enum err err;
+
+    if ((err = connection->driver->begin(connection)))
+        return err;
+    if ((err = create_missing(connection))) {
+        connection->driver->rollback(connection);
+        return err;
+    }
+    return connection->driver->commit(connection);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the daemon, the tools and the tests set once, before the first store_open(): the embedded
+ * database, and how results travel to the worker that asked.
+ */
+#include <culvert/store.h>
+
+/* Runs `run(argument)` on the worker, soon; called from the thread of a store. */
+typedef void store_post_fn(struct worker *worker, void (*run)(void *argument), void *argument);
+
+/* Without one, results are delivered on the thread of the store. */
+void store_set_poster(store_post_fn *post);
+/*
+ * The simulated world has one thread and no time to wait: store_query() runs the statement at once
+ * and calls `done` before it returns.
+ */
+void store_set_synchronous(bool is_synchronous);
+/* The file behind store_open(""); "culvert.db" unless set. ":memory:" keeps nothing. */
+void store_set_embedded_path(const char *path);
+/*
+ * Creates the tables of store/schema.h that are missing; never changes one. store_open() does it
+ * for the embedded database and for a new file, culvertctl for others.
+ */
+MUST_USE enum err store_create_schema(struct store *store);
