@@ -5,6 +5,7 @@
  * thread unless it says otherwise.
  */
 #include <culvert/location.h>
+#include <culvert/log.h>
 #include <culvert/run.h>
 #include <culvert/store.h>
 
@@ -30,6 +31,16 @@ struct random_source *server_random(struct server *server);   /* for start(); on
 msec server_now(struct server *server);
 uint64_t server_wall_clock(struct server *server);
 struct str server_signature(const struct server *server);     /* "culvert/0.1.0", for Server headers */
+/* The script is in OpenSER's dialect, else in Kamailio's: for the functions that differ. Known from start() on. */
+bool server_is_openser(const struct server *server);
+/*
+ * Sets a timer of the transaction layer, by the name of the parameter of tm; from start() only. The
+ * unit is that of the script's dialect: fr_timer, fr_inv_timer and wt_timer are seconds in OpenSER's
+ * and milliseconds in Kamailio's; T1_timer, T2_timer, retr_timer1 and retr_timer2 are milliseconds.
+ */
+void server_set_timer(struct server *server, const char *name, int64_t value);
+/* The level that a script means by "L_ERR", or by a number in the scale of its dialect. */
+bool server_log_level(const struct server *server, struct str text, enum log_level *out);
 
 /*
  * A module may declare domains that are ours (the domain module's register_myself). Asked by

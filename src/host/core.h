@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What scripts can use without loading anything: core commands and variables, as rows of the same
+ * kind as those of modules. Also the names of modules whose work culvert does by itself.
+ */
+#include <culvert/log.h>
+#include <culvert/module.h>
+#include <culvert/server.h>
+
+extern const struct mod_function core_commands[];               /* ends with a row without a name */
+extern const struct mod_variable *const core_variable_tables[]; /* ends with NULL */
+
+/* What to tell people who load a module that is not needed here; NULL: no such name is known. */
+const char *module_notice(struct str name);
+
+/*
+ * The target that URI functions and branch flags mean: the branch's in branch and reply routes,
+ * else the request's.
+ */
+struct target *run_target(struct run *run);
+/* Writes the Request-URI or the next hop (empty: none) of that target; the text is copied. */
+MUST_USE enum err run_set_uri(struct run *run, struct str uri);
+MUST_USE enum err run_set_dst_uri(struct run *run, struct str uri);
+/* Sends from the listener of this name ("udp:192.0.2.1:5060"); empty: let the server choose. */
+MUST_USE enum err run_set_socket(struct run *run, struct str name);
+/*
+ * append_branch(): a copy of the target joins the set, with another URI and q unless these are
+ * empty and -1. The form without URI takes the way to the next hop away from the target that is
+ * copied.
+ */
+MUST_USE enum err run_append_branch(struct run *run, struct str uri, int q);
