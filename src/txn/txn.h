@@ -31,8 +31,9 @@ struct client_txn;
 
 struct server_txn_user {
     /*
-     * ERR_TIMEOUT: the INVITE's failure response got no ACK (timer H). ERR_UNREACHABLE: the connection
-     * to the caller broke; an INVITE still without final response stays, to be ended by one.
+     * ERR_TIMEOUT: the INVITE's failure response got no ACK (timer H). ERR_UNREACHABLE: the
+     * connection to the caller broke; an INVITE still without final response stays, to be ended by
+     * one.
      */
     void (*on_failure)(void *context, struct server_txn *txn, enum err why);
     void (*on_end)(void *context, struct server_txn *txn);
@@ -76,19 +77,20 @@ MUST_USE enum err server_txn_open(struct txn_layer *layer, const struct sip_msg 
                                   const struct flow *source, const struct server_txn_user *user,
                                   void *context, struct server_txn **out);
 /*
- * Sends a response, written completely, to where the request came from (RFC 3261 §18.2.2, RFC 3581),
- * and keeps it for retransmission. ERR_STATE: a final response has gone (2xx to INVITE may repeat).
- * ERR_UNREACHABLE: it counts as sent, but the connection is gone.
+ * Sends a response, written completely, to where the request came from (RFC 3261 §18.2.2, RFC
+ * 3581), and keeps it for retransmission. ERR_STATE: a final response has gone (2xx to INVITE may
+ * repeat). ERR_UNREACHABLE: it counts as sent, but the connection is gone.
  */
 MUST_USE enum err server_txn_reply(struct server_txn *txn, unsigned status, struct str bytes);
 /* Responses go to the source port although the client did not ask (force_rport). */
 void server_txn_force_rport(struct server_txn *txn);
-/* No final response will come: absorbs retransmissions for 64*T1, then ends. Nothing once it is final. */
+/* No final response will come: absorbs retransmissions for 64*T1, then ends. Nothing once it is
+ * final. */
 void server_txn_release(struct server_txn *txn);
 /*
  * Where responses to a request go: over streams back on the connection; else to the source address,
- * and its port when rport was asked for or is forced, else the port of sent-by. maddr is ignored: it
- * would let anybody aim our answers.
+ * and its port when rport was asked for or is forced, else the port of sent-by. maddr is ignored:
+ * it would let anybody aim our answers.
  */
 void txn_reply_flow(const struct sip_msg *request, const struct flow *source, bool force_rport,
                     struct flow *out);
@@ -97,8 +99,8 @@ bool server_txn_is_final(const struct server_txn *txn); /* a final response has 
 
 struct client_request {
     enum sip_method method;
-    struct str branch;    /* of our Via: the key; must be unique */
-    struct str bytes;     /* the request as written; copied */
+    struct str branch; /* of our Via: the key; must be unique */
+    struct str bytes;  /* the request as written; copied */
     struct flow flow;
 };
 
@@ -111,14 +113,16 @@ MUST_USE enum err client_txn_open(struct txn_layer *layer, const struct client_r
  * 64*T1 for the final one. `headers` are whole header lines (Reason), copied. Twice is fine.
  */
 void client_txn_cancel(struct client_txn *txn, struct str headers);
-/* Forgets the user: no more callbacks; the transaction finishes by itself (ACKs what must be ACKed). */
+/* Forgets the user: no more callbacks; the transaction finishes by itself (ACKs what must be
+ * ACKed). */
 void client_txn_detach(struct client_txn *txn);
 
 /*
  * True when a client transaction took it (also when it was absorbed). False for a 2xx to an INVITE
  * whose user is gone: to be forwarded statelessly.
  */
-bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response, const struct flow *source);
+bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response,
+                          const struct flow *source);
 /* A connection broke: its transactions hear ERR_UNREACHABLE. */
 void txn_unreachable(struct txn_layer *layer, const struct flow *flow);
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Non-INVITE server transactions: RFC 3261 §17.2.2, figure 8. */
+#include "txn/layer.h"
+
+static void proceed(struct txn *txn, struct txn_input *input)
+{
+    server_send(txn, input);
+    txn->state = PROCEEDING;
+}
+
+static void complete(struct txn *txn, struct txn_input *input)
+{
+    const struct txn_timers *timers = &txn->layer->timers;
+
+    server_send(txn, input);
+    txn->state = COMPLETED;
+    txn_start_end(txn, txn->is_reliable ? timers->linger : 64 * timers->t1); /* timer J */
+}
+
+txn_table txn_server_other = {
+    [TRYING] = {
+        [REPLY_1XX] = proceed,
+        [REPLY_2XX] = complete,
+        [REPLY_FAILURE] = complete,
+        [RELEASED] = server_abandon,
+    },
+    [PROCEEDING] = {
+        [GOT_REQUEST] = server_resend,
+        [REPLY_1XX] = server_send,
+        [REPLY_2XX] = complete,
+        [REPLY_FAILURE] = complete,
+        [RELEASED] = server_abandon,
+    },
+    [COMPLETED] = {
+        [GOT_REQUEST] = server_resend,
+        [TIMER_J] = server_end,
+        [UNREACHABLE] = server_end,
+    },
+    [ABANDONED] = {
+        [TIMER_END] = server_end,
+    },
+};
