@@ -22,13 +22,3 @@
 #define C(name) enum verdict command_##name(struct call *call);
 COMMAND_TABLE(C)
 #undef C
-
-static inline enum verdict verdict_of(enum err err)
-{
-    return err ? VERDICT_ERROR : VERDICT_TRUE;
-}
-
-static inline enum verdict verdict_if(bool is_true)
-{
-    return is_true ? VERDICT_TRUE : VERDICT_FALSE;
-}

@@ -70,6 +70,7 @@ struct server {
     struct listener *listeners;
     unsigned listener_count;
     unsigned worker_count;
+    msec started_at;
     uint8_t secret[SECRET_BYTES];
     struct hash_key steering_key; /* Call-ID -> worker */
 
@@ -110,7 +111,6 @@ void server_set_listeners(struct server *server, struct listener *listeners, uns
 /* Makes the relay and starts the modules. */
 MUST_USE enum err server_start(struct server *server, unsigned workers);
 void server_stop(struct server *server);
-bool server_is_openser(const struct server *server);
 /* The worker that a message belongs to: a keyed hash of its Call-ID. */
 unsigned server_owner_of(const struct server *server, struct str bytes);
 struct module *server_find_module(const struct server *server, struct str name);
@@ -139,7 +139,8 @@ struct worker {
     struct proxy *proxy;
     struct value *vars;
     struct timer tick;
-    unsigned requests_alive;
+    const struct sip_edits *reply_edits; /* of the unnamed reply route, while its response is matched */
+    void *owner; /* who runs it: set by the daemon, or by a test */
 };
 
 MUST_USE enum err worker_create(struct server *server, unsigned index, struct outside *outside,

@@ -5,7 +5,9 @@
 struct run *run_create(struct worker *worker, struct request *request, enum stage stage,
                        struct sip_msg *msg, const struct flow *source)
 {
-    struct run *run = arena_zalloc(msg->arena, sizeof *run);
+    /* The transaction takes the memory of a response over while the unnamed reply route still runs. */
+    struct arena *arena = stage == STAGE_CORE_REPLY ? &request->arena : msg->arena;
+    struct run *run = arena_zalloc(arena, sizeof *run);
 
     if (!run)
         return NULL;
@@ -110,7 +112,6 @@ bool run_matches_transaction(struct run *run)
 /* A relay under way: the answer comes within the call, or later. */
 struct relaying {
     struct run *run;
-    const struct relay_options *options;
     enum verdict verdict;
     bool is_done, is_waiting;
 };
@@ -118,25 +119,19 @@ struct relaying {
 struct failure_text {
     enum err err;
     enum verdict verdict;
-    unsigned openser_status, kamailio_status;
-    const char *openser_reason, *kamailio_reason;
+    const char *openser, *kamailio;
 };
 
 /* The texts that each dialect's scripts and users know; the last row is for everything else. */
 static const struct failure_text failure_texts[] = {
-    { ERR_SYNTAX, -2, 475, 479, "Bad URI (475/TM)",
-      "Regretfully, we were not able to process the URI" },
-    { ERR_UNSUPPORTED, -2, 416, 416, "Unsupported URI Scheme", "Unsupported URI Scheme" },
-    { ERR_NOT_FOUND, -3, 500, 500, "No destination (500/TM)", "No destination" },
-    { ERR_UNRESOLVED, -4, 476, 478, "Unresolvable destination (476/TM)", "Unresolvable destination" },
-    { ERR_DENIED, -5, 473, 473, "Filtered destination (473/TM)", "Filtered destination" },
-    { ERR_UNREACHABLE, -6, 477, 477, "Send failed (477/TM)",
+    { ERR_SYNTAX, -2, "Bad URI (475/TM)", "Regretfully, we were not able to process the URI" },
+    { ERR_UNSUPPORTED, -2, "Unsupported URI Scheme", "Unsupported URI Scheme" },
+    { ERR_NOT_FOUND, -3, "No destination (500/TM)", "No destination" },
+    { ERR_UNRESOLVED, -4, "Unresolvable destination (476/TM)", "Unresolvable destination" },
+    { ERR_UNREACHABLE, -6, "Send failed (477/TM)",
       "Unfortunately error on sending to next hop occurred" },
-    { ERR_EXHAUSTED, -1, 503, 503, "Service Unavailable", "Service Unavailable" },
-    { ERR_LIMIT, -1, 500, 500, "Forking capacity exceeded (500/TM)", "Forking capacity exceeded" },
-    { ERR_RANGE, -1, 483, 483, "Too Many Hops", "Too Many Hops" },
-    { ERR_NONE, -1, 500, 500, "Server error occurred (500/TM)",
-      "I'm terribly sorry, server error occurred" },
+    { ERR_LIMIT, -1, "Forking capacity exceeded (500/TM)", "Forking capacity exceeded" },
+    { ERR_NONE, -1, "Server error occurred (500/TM)", "I'm terribly sorry, server error occurred" },
 };
 
 static const struct failure_text *find_failure(enum err err)
@@ -148,37 +143,23 @@ static const struct failure_text *find_failure(enum err err)
     return row;
 }
 
-static bool is_answered_by_us(const struct run *run, const struct relay_options *options)
-{
-    return server_is_openser(run->worker->server) && !(options && options->no_internal_reply) &&
-           !run->request->no_internal_reply;
-}
-
-/* OpenSER answers a failed relay itself and ends the script; Kamailio leaves it to the script. */
-static enum verdict relay_failed(struct run *run, const struct relay_options *options, enum err err)
+/* OpenSER has answered a failed relay and ends the script; Kamailio leaves it to the script. */
+static enum verdict relay_failed(struct run *run, enum err err, unsigned status)
 {
     const struct failure_text *row = find_failure(err);
     bool is_openser = server_is_openser(run->worker->server);
-    struct request *request = run->request;
-    struct str reason;
-    unsigned status;
 
-    if (!request->error_status)
-        run_set_error(run, is_openser ? row->openser_status : row->kamailio_status,
-                      is_openser ? row->openser_reason : row->kamailio_reason);
-    if (!is_answered_by_us(run, options) || !request->txn || run->stage != STAGE_REQUEST)
-        return row->verdict;
-    status = run_error(run, &reason);
-    return run_reply(run, status, reason) ? row->verdict : VERDICT_STOP;
+    if (!run->request->error_status)
+        run_set_error(run, status, is_openser ? row->openser : row->kamailio);
+    return is_openser && run->request->is_answered ? VERDICT_STOP : row->verdict;
 }
 
-static void on_relayed(void *context, enum err err)
+static void on_relayed(void *context, enum err err, unsigned status)
 {
     struct relaying *relaying = context;
 
     relaying->is_done = true;
-    relaying->verdict =
-        err ? relay_failed(relaying->run, relaying->options, err) : VERDICT_TRUE;
+    relaying->verdict = err ? relay_failed(relaying->run, err, status) : VERDICT_TRUE;
     if (relaying->is_waiting)
         run_resume(relaying->run, relaying->verdict);
 }
@@ -191,14 +172,12 @@ static enum verdict finish_or_wait(struct relaying *relaying)
     return VERDICT_WAIT;
 }
 
-static struct relaying *start_relaying(struct run *run, const struct relay_options *options)
+static struct relaying *start_relaying(struct run *run)
 {
     struct relaying *relaying = arena_zalloc(run->arena, sizeof *relaying);
 
-    if (relaying) {
+    if (relaying)
         relaying->run = run;
-        relaying->options = options;
-    }
     run->request->has_relayed = true;
     run->request->error_status = 0;
     counter_add(run->worker->server->count.forwarded, 1);
@@ -231,7 +210,7 @@ enum verdict run_relay(struct run *run, const struct relay_options *options)
         return run_forward(run, options ? options->destination : STR(""));
     if (request->msg->method == SIP_CANCEL)
         return relay_cancel(run);
-    relaying = start_relaying(run, options);
+    relaying = start_relaying(run);
     if (!relaying)
         return VERDICT_ERROR;
     proxy_relay(run->worker->proxy, request, uses_request_uri(run), options, on_relayed, relaying);
@@ -240,7 +219,7 @@ enum verdict run_relay(struct run *run, const struct relay_options *options)
 
 enum verdict run_forward(struct run *run, struct str destination)
 {
-    struct relaying *relaying = start_relaying(run, NULL);
+    struct relaying *relaying = start_relaying(run);
 
     if (!relaying)
         return VERDICT_ERROR;

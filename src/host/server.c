@@ -306,6 +306,7 @@ enum err server_start(struct server *server, unsigned workers)
     enum err err = ERR_NONE;
 
     server->worker_count = workers;
+    server->started_at = server_now(server);
     if (server->world.has_media)
         err = start_relay(server);
     return err ? err : server_start_modules(server);

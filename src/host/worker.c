@@ -99,8 +99,11 @@ static void reply_route_done(struct run *run)
 static void on_reply(void *context, struct branch *branch, struct sip_msg *response,
                      const struct flow *source, struct sip_edits *edits)
 {
-    struct run *run = run_create(context, branch->request, STAGE_REPLY, response, source);
+    struct worker *worker = context;
+    struct run *run = run_create(worker, branch->request, STAGE_REPLY, response, source);
 
+    if (worker->reply_edits)
+        *edits = *worker->reply_edits;
     if (!run) {
         proxy_reply_continue(branch, response, 0);
         return;
@@ -197,6 +200,7 @@ static void request_route_done(struct run *run)
         if (run_reply(run, status, reason))
             counter_add(run->worker->server->count.dropped, 1);
     }
+    proxy_release(run->worker->proxy, request);
     run_end(run);
 }
 
@@ -281,71 +285,149 @@ static void receive_stray_response(struct worker *worker, struct sip_msg *respon
         counter_add(server->count.dropped, 1);
 }
 
+/* Hands the response to its transaction, with what the unnamed reply route has changed in it. */
+static void match_response(struct worker *worker, struct sip_msg *response, const struct flow *source,
+                           const struct sip_edits *edits)
+{
+    bool is_taken;
+
+    worker->reply_edits = edits;
+    is_taken = txn_receive_response(worker->txns, response, source);
+    worker->reply_edits = NULL;
+    if (!is_taken)
+        receive_stray_response(worker, response, source, edits);
+}
+
 static void core_reply_done(struct run *run)
 {
     struct worker *worker = run->worker;
+    struct arena *memory = run->msg->arena; /* left empty when a transaction takes it over */
     bool is_dropped = run->is_dropped && (run->msg->status < 200 || !server_is_openser(worker->server));
 
     if (is_dropped)
         counter_add(worker->server->count.dropped, 1);
-    else if (!txn_receive_response(worker->txns, run->msg, &run->source))
-        receive_stray_response(worker, run->msg, &run->source, run->edits);
+    else
+        match_response(worker, run->msg, &run->source, run->edits);
+    arena_fini(memory);
     run_end(run);
 }
 
-/* `holder` is the request that owns the memory of the response. */
-static void receive_response(struct worker *worker, struct request *holder)
+static void run_reply_route(struct worker *worker, struct request *holder)
 {
-    uint16_t route = worker->server->reply_route;
-    struct run *run;
+    struct run *run = run_create(worker, holder, STAGE_CORE_REPLY, holder->msg, &holder->source);
 
-    counter_add(worker->server->count.responses, 1);
-    if (route == ROUTE_NONE) {
-        if (!txn_receive_response(worker->txns, holder->msg, &holder->source))
-            receive_stray_response(worker, holder->msg, &holder->source, NULL);
+    if (!run) {
+        counter_add(worker->server->count.dropped, 1);
+        arena_fini(holder->msg->arena);
         return;
     }
-    run = run_create(worker, holder, STAGE_CORE_REPLY, holder->msg, &holder->source);
-    if (!run)
-        return;
     run->edits = &run->own_edits;
-    run_start(run, route, core_reply_done);
+    run_start(run, worker->server->reply_route, core_reply_done);
 }
 
 /* ---- entry points ---- */
 
-/* 400-class replies for what can be answered; everything else is dropped and counted. */
-static void refuse(struct worker *worker, struct request *request, const struct sip_fault *fault)
+static void count_malformed(struct worker *worker, const struct flow *source,
+                            const struct sip_fault *fault)
 {
     char text[FLOW_TEXT_MAX];
 
     counter_add(worker->server->count.malformed, 1);
-    log_debug("malformed message from %s: %s", flow_text(&request->source, text), fault->what);
-    if (request->msg && request->msg->is_request)
-        reply_statelessly(worker, request, fault->status, fault->what);
+    log_debug("malformed message from %s: %s", flow_text(source, text), fault->what);
+}
+
+/* A request object with its own arena; NULL, counted, when memory is out. */
+static struct request *make_request(struct worker *worker, const struct flow *source)
+{
+    struct request *request = request_create(&worker->pool, REQUEST_MEMORY_MAX);
+
+    if (!request) {
+        counter_add(worker->server->count.dropped, 1);
+        return NULL;
+    }
+    request->worker = worker;
+    request->source = *source;
+    request->received_at = worker->wheel.now;
+    return request;
+}
+
+/* 400-class replies for what can be answered; everything else is dropped and counted. */
+static void take_request(struct worker *worker, const struct flow *flow, struct str bytes,
+                         bool is_stream)
+{
+    struct request *request = make_request(worker, flow);
+    struct sip_fault fault = { "malformed", 400 };
+    enum err err;
+
+    if (!request)
+        return;
+    err = sip_msg_parse(&request->arena, bytes, is_stream, sip_limits_default(), &request->msg,
+                        &fault);
+    if (err)
+        count_malformed(worker, flow, &fault);
+    else
+        request->target.uri = request->msg->ruri;
+    if (!err)
+        receive_request(worker, request);
+    else if (request->msg)
+        reply_statelessly(worker, request, fault.status, fault.what);
+    request_unref(request);
+}
+
+/* The unnamed reply route needs something that stands in for a request. */
+static void take_response_by_route(struct worker *worker, const struct flow *flow, struct str bytes,
+                                   bool is_stream)
+{
+    struct request *holder = make_request(worker, flow);
+    struct arena *memory = holder ? arena_alloc(&holder->arena, sizeof *memory) : NULL;
+    struct sip_fault fault = { "malformed", 400 };
+
+    if (memory) {
+        arena_init(memory, &worker->pool, REQUEST_MEMORY_MAX);
+        if (!sip_msg_parse(memory, bytes, is_stream, sip_limits_default(), &holder->msg, &fault)) {
+            run_reply_route(worker, holder);
+        } else {
+            count_malformed(worker, flow, &fault);
+            arena_fini(memory);
+        }
+    }
+    if (holder)
+        request_unref(holder);
+}
+
+static void take_response(struct worker *worker, const struct flow *flow, struct str bytes,
+                          bool is_stream)
+{
+    struct sip_fault fault = { "malformed", 400 };
+    struct sip_msg *response;
+    struct arena memory;
+
+    counter_add(worker->server->count.responses, 1);
+    if (worker->server->reply_route != ROUTE_NONE) {
+        take_response_by_route(worker, flow, bytes, is_stream);
+        return;
+    }
+    arena_init(&memory, &worker->pool, REQUEST_MEMORY_MAX);
+    if (sip_msg_parse(&memory, bytes, is_stream, sip_limits_default(), &response, &fault))
+        count_malformed(worker, flow, &fault);
+    else
+        match_response(worker, response, flow, NULL);
+    arena_fini(&memory);
+}
+
+static bool is_response(struct str bytes)
+{
+    while (bytes.len > 0 && (*bytes.ptr == '\r' || *bytes.ptr == '\n'))
+        bytes = str_skip(bytes, 1);
+    return str_istarts(bytes, STR("SIP/"));
 }
 
 void worker_receive(struct worker *worker, const struct flow *flow, struct str bytes, bool is_stream)
 {
-    struct request *request = request_create(&worker->pool, REQUEST_MEMORY_MAX);
-    struct sip_fault fault = { "malformed", 400 };
-    enum err err;
-
-    if (!request) {
-        counter_add(worker->server->count.dropped, 1);
-        return;
-    }
-    request->worker = worker;
-    request->source = *flow;
-    request->received_at = worker->wheel.now;
-    err = sip_msg_parse(&request->arena, bytes, is_stream, sip_limits_default(), &request->msg, &fault);
-    if (err)
-        refuse(worker, request, &fault);
-    else if (request->msg->is_request)
-        receive_request(worker, request);
+    if (is_response(bytes))
+        take_response(worker, flow, bytes, is_stream);
     else
-        receive_response(worker, request);
-    request_unref(request);
+        take_request(worker, flow, bytes, is_stream);
     arena_fini(&worker->scratch);
 }
 

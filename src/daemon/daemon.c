@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/daemon.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/listen.h"
+#include "daemon/logging.h"
+#include "daemon/secret.h"
+#include "daemon/workers.h"
+#include "manage/control.h"
+#include "store/store_internal.h"
+#include "sys/process.h"
+
+enum { WORKERS_MAX = 256 };
+
+/* What is running; daemon_fini accepts it half built. */
+struct daemon {
+    const struct options *options;
+    struct arena arena; /* listeners and names */
+    struct random_source *random;
+    struct server *server;
+    struct listener *listeners;
+    unsigned listener_count;
+    struct net_sockets *sockets;
+    struct net_shared *shared;
+    struct workers *workers;
+    struct control *control;
+    struct daemonizing *parent;
+    const char *pid_file;
+    bool has_pid_file;
+    sigset_t signals;
+};
+
+static msec world_now(void *context)
+{
+    (void)context;
+    return clock_monotonic();
+}
+
+static uint64_t world_wall_clock(void *context)
+{
+    (void)context;
+    return clock_wall();
+}
+
+static void stop_process(void *owner)
+{
+    (void)owner;
+    kill(getpid(), SIGTERM);
+}
+
+/* Settings are borrowed text; the functions of the system want it terminated. */
+static const char *c_text(struct daemon *daemon, struct str text)
+{
+    struct str kept;
+
+    if (str_is_empty(text) || str_print(&daemon->arena, &kept, STR_FMT "%c", STR_ARG(text), 0))
+        return NULL;
+    return kept.ptr;
+}
+
+/* Until it is ready everybody hears of failures on the terminal. */
+static void choose_log(const struct daemon *daemon)
+{
+    const struct settings *settings = &daemon->server->settings;
+    enum log_level level = settings_log_level(settings, program_dialect(daemon->server->program));
+
+    level += daemon->options->debug;
+    log_set_threshold(level > LEVEL_DEBUG ? LEVEL_DEBUG : level);
+}
+
+static enum err load_script(struct daemon *daemon)
+{
+    const struct server_world world = {
+        .random = daemon->random,
+        .now = world_now,
+        .wall_clock = world_wall_clock,
+        .has_media = !daemon->options->checks_only,
+    };
+    enum err err = server_create(&world, &daemon->server);
+
+    if (err)
+        return err;
+    if (daemon->options->module_path)
+        daemon->server->settings.module_path = str_of(daemon->options->module_path);
+    err = server_load(daemon->server, daemon->options->script, NULL, DIALECT_AUTO);
+    if (err)
+        return err;
+    options_apply(daemon->options, &daemon->server->settings);
+    choose_log(daemon);
+    return ERR_NONE;
+}
+
+static enum err open_sockets(struct daemon *daemon)
+{
+    const struct settings *settings = &daemon->server->settings;
+    const struct net_limits limits = {
+        .connections_max = (unsigned)settings->tcp_connections_max,
+        .connections_per_ip = 1000,
+        .write_queue_bytes = 262144,
+        .write_queue_age = (msec)settings->tcp_send_timeout * 1000,
+        .connect_timeout = (msec)settings->tcp_connect_timeout * 1000,
+        .first_message_timeout = 5000,
+        .message_timeout = 10000,
+        .idle_timeout = (msec)settings->tcp_lifetime * 1000,
+        .message_bytes = 65535,
+    };
+    unsigned workers = daemon->server->worker_count;
+    enum err err = listeners_make(settings, &daemon->arena, &daemon->listeners,
+                                  &daemon->listener_count);
+
+    if (err)
+        return err;
+    err = net_sockets_open(daemon->listeners, daemon->listener_count, workers, &daemon->sockets);
+    if (!err)
+        err = listeners_name(daemon->listeners, daemon->listener_count, &daemon->arena);
+    if (!err)
+        err = net_shared_create(&limits, workers, &daemon->shared);
+    if (err)
+        return err;
+    server_set_listeners(daemon->server, daemon->listeners, daemon->listener_count);
+    for (unsigned i = 0; i < daemon->listener_count; i++)
+        log_notice("listening on " STR_FMT, STR_ARG(daemon->listeners[i].name));
+    return ERR_NONE;
+}
+
+/* From the script's settings to the place and rights that the server runs with. */
+static enum err settle(struct daemon *daemon)
+{
+    const struct settings *settings = &daemon->server->settings;
+    const char *chroot_dir = c_text(daemon, settings->chroot);
+    const char *workdir = c_text(daemon, settings->workdir);
+    enum err err = ERR_NONE;
+
+    daemon->pid_file = c_text(daemon, settings->pid_file);
+    process_raise_files(settings->files_limit > 0 ? (unsigned long)settings->files_limit : 65536);
+    if (daemon->pid_file) {
+        if ((err = pidfile_write(daemon->pid_file)))
+            return err;
+        daemon->has_pid_file = true;
+    }
+    if (chroot_dir)
+        err = process_chroot(chroot_dir);
+    if (!err && workdir)
+        err = process_chdir(workdir);
+    if (!err)
+        err = process_drop_privileges(c_text(daemon, settings->user),
+                                      c_text(daemon, settings->group));
+    return err;
+}
+
+static enum err start_control(struct daemon *daemon)
+{
+    const struct control_context context = {
+        .server = daemon->server,
+        .net = daemon->shared,
+        .stop = stop_process,
+        .owner = daemon,
+    };
+    const char *name = c_text(daemon, daemon->server->settings.control_socket);
+    char path[PATH_MAX];
+
+    if (!daemon->options->control)
+        return control_start(name, &context, &daemon->control);
+    snprintf(path, sizeof path, "%s/culvert.sock", daemon->options->control);
+    return control_start(path, &context, &daemon->control);
+}
+
+static enum err start_server(struct daemon *daemon)
+{
+    struct server *server = daemon->server;
+    enum err err;
+
+    secret_load("culvert.secret", daemon->random, server->secret);
+    store_set_embedded_path(c_text(daemon, server->settings.database));
+    store_set_poster(workers_post);
+    err = server_start(server, server->worker_count);
+    if (!err)
+        err = workers_start(server, daemon->sockets, daemon->shared, &daemon->workers);
+    return err ? err : start_control(daemon);
+}
+
+/* Threads made later inherit the mask, so that signals reach wait_for_end alone. */
+static void block_signals(struct daemon *daemon)
+{
+    sigemptyset(&daemon->signals);
+    sigaddset(&daemon->signals, SIGTERM);
+    sigaddset(&daemon->signals, SIGINT);
+    sigaddset(&daemon->signals, SIGHUP);
+    sigaddset(&daemon->signals, SIGUSR1);
+    sigaddset(&daemon->signals, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &daemon->signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void wait_for_end(struct daemon *daemon)
+{
+    int signal_number;
+
+    do {
+        if (sigwait(&daemon->signals, &signal_number))
+            continue;
+        log_info("signal %d", signal_number);
+    } while (signal_number != SIGTERM && signal_number != SIGINT);
+}
+
+static unsigned choose_workers(const struct daemon *daemon)
+{
+    int64_t wanted = daemon->server->settings.workers;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (wanted <= 0)
+        wanted = cores > 0 ? cores : 1;
+    return wanted > WORKERS_MAX ? WORKERS_MAX : (unsigned)wanted;
+}
+
+static enum err start_all(struct daemon *daemon)
+{
+    const struct settings *settings = &daemon->server->settings;
+    enum err err = ERR_NONE;
+
+    daemon->server->worker_count = choose_workers(daemon);
+    if (settings->fork_into_background)
+        err = process_detach(&daemon->parent);
+    if (err)
+        return err;
+    block_signals(daemon);
+    if ((err = open_sockets(daemon)) || (err = settle(daemon)) || (err = start_server(daemon)))
+        return err;
+    if (!settings->log_stderr)
+        logging_to_syslog(settings->log_name, settings->log_facility);
+    return ERR_NONE;
+}
+
+static void daemon_fini(struct daemon *daemon)
+{
+    control_stop(daemon->control);
+    workers_stop(daemon->workers);
+    if (daemon->server)
+        server_unload_modules(daemon->server);
+    workers_destroy(daemon->workers);
+    server_destroy(daemon->server);
+    net_shared_destroy(daemon->shared);
+    net_sockets_close(daemon->sockets);
+    if (daemon->has_pid_file)
+        pidfile_remove(daemon->pid_file);
+    random_system_destroy(daemon->random);
+    arena_fini(&daemon->arena);
+}
+
+static int fail(struct daemon *daemon, enum err err)
+{
+    char reason[128];
+
+    snprintf(reason, sizeof reason, "culvert did not start: %s (see the lines above)", err_name(err));
+    if (daemon->parent)
+        process_failed(daemon->parent, reason);
+    else
+        fprintf(stderr, "%s\n", reason);
+    daemon_fini(daemon);
+    return EXIT_FAILURE;
+}
+
+int daemon_run(const struct options *options)
+{
+    struct daemon daemon = { .options = options };
+    enum err err;
+
+    log_set_threshold(LEVEL_NOTICE);
+    logging_to_stderr();
+    arena_init(&daemon.arena, NULL, 1 << 20);
+    daemon.random = random_system_create();
+    err = daemon.random ? load_script(&daemon) : ERR_NOMEM;
+    if (err)
+        return fail(&daemon, err);
+    if (options->checks_only) {
+        fprintf(stderr, "config file ok, exiting...\n");
+        daemon_fini(&daemon);
+        return EXIT_SUCCESS;
+    }
+    if ((err = start_all(&daemon)))
+        return fail(&daemon, err);
+    log_notice("culvert %s is ready: %u workers", CULVERT_VERSION, daemon.server->worker_count);
+    process_ready(daemon.parent);
+    wait_for_end(&daemon);
+    process_stopping();
+    log_notice("culvert stops");
+    daemon_fini(&daemon);
+    return EXIT_SUCCESS;
+}

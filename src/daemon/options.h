@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The command line, with the switches of OpenSER and Kamailio. */
+#include <stdbool.h>
+
+#include "host/settings.h"
+
+struct options {
+    const char *script;      /* -f */
+    bool checks_only;        /* -c, -C */
+    bool in_foreground;      /* -D */
+    bool logs_to_stderr;     /* -E */
+    unsigned debug;          /* -d: how often */
+    const char *pid_file;    /* -P */
+    const char *user, *group;
+    const char *workdir, *chroot;
+    const char *module_path; /* -L */
+    const char *control;     /* -Y folder of the control socket */
+    unsigned workers;        /* -n; 0: as the script says */
+    bool without_tcp;        /* -T */
+    struct listen_spec listen[LISTENERS_MAX];
+    unsigned listen_count;
+    struct alias aliases[ALIASES_MAX];
+    unsigned alias_count;
+};
+
+enum options_result {
+    OPTIONS_GO,
+    OPTIONS_DONE,  /* help or version was printed */
+    OPTIONS_WRONG, /* said so on stderr */
+};
+
+enum options_result options_parse(int argc, char **argv, struct options *out);
+/* What the command line says wins over the script. */
+void options_apply(const struct options *options, struct settings *settings);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The worker threads: each has a loop, its sockets and a worker of host/. A message that lands on
+ * the wrong one is passed on through the owner's mailbox.
+ */
+#include "host/host.h"
+#include "net/net.h"
+
+struct workers;
+
+MUST_USE enum err workers_start(struct server *server, struct net_sockets *sockets,
+                                struct net_shared *shared, struct workers **out);
+/* Stops the loops and joins the threads. Twice is fine. */
+void workers_stop(struct workers *workers);
+/* Stops, and frees everything. Stores must be closed by then: they post to the loops. */
+void workers_destroy(struct workers *workers);
+/* Runs a function on a worker's thread: what store/ needs to deliver results. */
+void workers_post(struct worker *worker, void (*run)(void *argument), void *argument);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A command under way: its arguments and the JSON tree that its functions build. */
+#include <culvert/command.h>
+
+#include <jansson.h>
+
+#include "manage/control.h"
+
+enum {
+    COMMAND_DEPTH_MAX = 16,
+    COMMAND_ARGS_MAX = 16,
+};
+
+struct command {
+    const struct control_context *context;
+    const json_t *params; /* array */
+    json_t *stack[COMMAND_DEPTH_MAX]; /* the open objects and lists; [0] is the result */
+    unsigned depth;
+    char failure[256];
+};
+
+/* Core commands; the table ends with a row without a name. The module argument is NULL there. */
+extern const struct mod_command core_manage_commands[];
