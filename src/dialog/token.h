@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Flow tokens: both flows of a dialog, signed with the server's key, carried in the user part of our
- * Record-Route. They bring in-dialog requests to the right flow without a dialog table, also after
- * a restart. A token that we did not sign is nothing.
+ * Flow tokens: both flows of a dialog, signed with the server's key, carried in the user part of
+ * our Record-Route. They bring in-dialog requests to the right flow without a dialog table, also
+ * after a restart. A token that we did not sign is nothing.
  */
 #include <culvert/addr.h>
 
@@ -18,10 +18,13 @@ struct flow_token {
     uint32_t caller_tag; /* hash of the caller's tag: tells the direction of later requests */
 };
 
-/* The text is URL-safe. Addresses of one family each, 32 bytes of key, HMAC-SHA-256 cut to 12 bytes. */
+/* The text is URL-safe. Addresses of one family each, 32 bytes of key, HMAC-SHA-256 cut to 12
+ * bytes. */
 void flow_token_write(struct writer *w, const uint8_t key[static FLOW_TOKEN_KEY],
                       const struct flow_token *token);
 /* ERR_DENIED: not ours, or altered. */
 MUST_USE enum err flow_token_read(struct str text, const uint8_t key[static FLOW_TOKEN_KEY],
                                   struct flow_token *out);
+/* Reads like a token, ours or not: what ordinary user parts do not. */
+bool flow_token_is_like(struct str text);
 uint32_t flow_token_tag_hash(struct str tag);
