@@ -170,9 +170,9 @@ void media_receive(struct media_ports *ports, enum media_half half,
     struct lane_totals *totals = &session->relay->totals[session->lane];
     struct passage p = { .leg = ports->leg, .half = half, .now = now };
 
-    pthread_mutex_lock(&session->lock);
+    lock_take(&session->lock);
     /* packets may be early, before the pair is in use, or late, while it is being closed */
     for (unsigned i = 0; i < packet_count && ports->leg->ports == ports; i++)
         receive(&p, &packets[i], totals);
-    pthread_mutex_unlock(&session->lock);
+    lock_give(&session->lock);
 }

@@ -98,6 +98,7 @@ bool latch_accept(struct latch *latch, const struct latch_trust *trust, const st
                   msec now)
 {
     enum latch_rank rank;
+    bool returns;
 
     if (latch_holds(latch, source)) {
         hear(latch, now);
@@ -106,8 +107,11 @@ bool latch_accept(struct latch *latch, const struct latch_trust *trust, const st
     rank = latch_rank(trust, source);
     if (rank == RANK_REFUSED || !may_take_over(latch, rank, source, now))
         return false;
+    returns = addr_eq(source, &latch->previous);
     if (latch->state == LATCH_REOPENED)
         latch->previous = latch->source;
     lock_on(latch, source, rank, now);
+    if (returns)
+        latch->state = LATCH_REOPENED; /* was it a late packet? the other may come back as well */
     return true;
 }

@@ -71,9 +71,9 @@ enum err relay_create_on(struct media_engine *engine, const struct relay_setting
     relay->engine = engine;
     relay->random = random;
     hash_key_random(random, &relay->key);
-    pthread_mutex_init(&relay->pools, NULL);
+    lock_init(&relay->pools);
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
-        pthread_mutex_init(&relay->shards[i].lock, NULL);
+        lock_init(&relay->shards[i].lock);
     if ((err = fill_relay(relay, settings))) {
         relay_destroy(relay);
         return err;
@@ -100,8 +100,8 @@ void relay_destroy(struct relay *relay)
     for (unsigned i = 0; i < relay->interface_count; i++)
         port_pool_fini(&relay->interfaces[i].pool);
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
-        pthread_mutex_destroy(&relay->shards[i].lock);
-    pthread_mutex_destroy(&relay->pools);
+        lock_fini(&relay->shards[i].lock);
+    lock_fini(&relay->pools);
     free(relay->interfaces);
     free(relay->totals);
     free(relay);
@@ -137,17 +137,17 @@ static enum err take_port(struct relay *relay, unsigned interface, msec now, str
     enum err err;
 
     *out = relay->interfaces[interface].local;
-    pthread_mutex_lock(&relay->pools);
+    lock_take(&relay->pools);
     err = port_pool_take(&relay->interfaces[interface].pool, relay->random, now, &out->port);
-    pthread_mutex_unlock(&relay->pools);
+    lock_give(&relay->pools);
     return err;
 }
 
 static void give_port(struct relay *relay, unsigned interface, uint16_t port, msec now)
 {
-    pthread_mutex_lock(&relay->pools);
+    lock_take(&relay->pools);
     port_pool_give(&relay->interfaces[interface].pool, port, now);
-    pthread_mutex_unlock(&relay->pools);
+    lock_give(&relay->pools);
 }
 
 enum err relay_open_ports(struct relay *relay, unsigned interface, unsigned lane, struct leg *leg,
@@ -213,10 +213,10 @@ void relay_read_counters(struct relay *relay, struct relay_counters *out)
         out->unsendable += load(&totals->unsendable);
         out->dropped += load(&totals->dropped);
     }
-    pthread_mutex_lock(&relay->pools);
+    lock_take(&relay->pools);
     for (unsigned i = 0; i < relay->interface_count; i++) {
         out->ports_used += 2ULL * port_pool_used(&relay->interfaces[i].pool);
         out->ports_total += 2ULL * relay->interfaces[i].pool.pair_count;
     }
-    pthread_mutex_unlock(&relay->pools);
+    lock_give(&relay->pools);
 }

@@ -34,7 +34,7 @@ enum err session_create(struct relay *relay, uint64_t hash, const struct relay_d
     session->lane = relay->engine->choose_lane(relay->engine);
     session->created_at = what->now;
     atomic_init(&session->refs, 1);
-    pthread_mutex_init(&session->lock, NULL);
+    lock_init(&session->lock);
     *out = session;
     return ERR_NONE;
 }
@@ -51,7 +51,7 @@ void session_unref(struct session *session)
     for (unsigned i = 0; i < session->stream_count; i++)
         free(session->streams[i]);
     free(session->callee_name);
-    pthread_mutex_destroy(&session->lock);
+    lock_fini(&session->lock);
     free(session);
 }
 
@@ -235,7 +235,7 @@ enum err session_describe(struct session *session, const struct relay_describe *
         return err;
     if ((err = open_all_missing(session, what, !sender, opened)))
         return err;
-    pthread_mutex_lock(&session->lock);
+    lock_take(&session->lock);
     for (unsigned i = 0; i < what->sdp->stream_count; i++) {
         const struct sdp_stream *described = &what->sdp->streams[i];
         struct stream *stream = session->streams[i];
@@ -250,17 +250,17 @@ enum err session_describe(struct session *session, const struct relay_describe *
     }
     session->is_answered |= what->is_answer;
     session->described_at = what->now;
-    pthread_mutex_unlock(&session->lock);
+    lock_give(&session->lock);
     return ERR_NONE;
 }
 
 void session_end(struct session *session)
 {
-    pthread_mutex_lock(&session->lock);
+    lock_take(&session->lock);
     for (unsigned i = 0; i < session->stream_count; i++)
         if (session->streams[i])
             close_stream(session->streams[i]);
-    pthread_mutex_unlock(&session->lock);
+    lock_give(&session->lock);
     session_unref(session);
 }
 
@@ -331,11 +331,11 @@ bool session_is_dead(struct session *session, msec now)
     struct pulse pulse;
     msec last, allowed;
 
-    pthread_mutex_lock(&session->lock);
+    lock_take(&session->lock);
     pulse = feel_pulse(session);
     last = later(pulse.heard_at, session->described_at);
     allowed = allowed_silence(session, &pulse);
-    pthread_mutex_unlock(&session->lock);
+    lock_give(&session->lock);
     return now > last && now - last >= allowed;
 }
 
@@ -343,9 +343,9 @@ bool session_has_ports(struct session *session)
 {
     bool has_ports;
 
-    pthread_mutex_lock(&session->lock);
+    lock_take(&session->lock);
     has_ports = feel_pulse(session).has_ports;
-    pthread_mutex_unlock(&session->lock);
+    lock_give(&session->lock);
     return has_ports;
 }
 
@@ -377,7 +377,7 @@ void session_report(struct session *session, msec now, struct relay_report *repo
         .age = now > session->created_at ? now - session->created_at : 0,
         .streams = streams,
     };
-    pthread_mutex_lock(&session->lock);
+    lock_take(&session->lock);
     report->is_answered = session->is_answered;
     report->is_held = feel_pulse(session).is_held;
     for (unsigned i = 0; i < session->stream_count; i++) {
@@ -391,5 +391,5 @@ void session_report(struct session *session, msec now, struct relay_report *repo
             report_leg(&stream->legs[side], now, &next->legs[side]);
         report->stream_count++;
     }
-    pthread_mutex_unlock(&session->lock);
+    lock_give(&session->lock);
 }

@@ -10,10 +10,10 @@
  * A packet takes the lock of its session only, once a batch. A session is freed with its last
  * reference: the table holds one, and so does each open pair of ports.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/hash.h"
+#include "base/lock.h"
 #include "media/engine.h"
 #include "media/latch.h"
 #include "media/ports.h"
@@ -63,7 +63,7 @@ struct session {
     bool is_kept;          /* callee_tag is final */
     atomic_uint refs;
     unsigned lane;
-    pthread_mutex_t lock;
+    struct lock lock;
     msec created_at, described_at;
     bool is_answered;
     unsigned stream_count;
@@ -83,7 +83,7 @@ struct media_interface {
 };
 
 struct shard {
-    pthread_mutex_t lock;
+    struct lock lock;
     struct session *first;
 };
 
@@ -92,7 +92,7 @@ struct relay {
     struct relay_user user;
     struct media_engine *engine;
     struct hash_key key;
-    pthread_mutex_t pools; /* guards the pools of the interfaces, and random */
+    struct lock pools; /* guards the pools of the interfaces, and random */
     struct random_source *random;
     struct media_interface *interfaces;
     unsigned interface_count;

@@ -21,7 +21,9 @@
 #include <culvert/log.h>
 
 #include "base/list.h"
+#include "base/lock.h"
 #include "media/engine.h"
+#include "sys/loop.h"
 
 enum {
     BATCH = 32,
@@ -53,16 +55,15 @@ struct socket_pair {
 struct lane {
     struct sockets_engine *engine;
     unsigned index;
-    uv_loop_t loop;
-    uv_async_t wake;
+    struct loop *loop;
     uv_timer_t sweep;
     pthread_t thread;
-    bool is_open; /* the loop and its handles exist */
     bool is_running;
     atomic_uint pairs;
-    pthread_mutex_t lock;
+    struct lock lock; /* of the notes, and of has_mail */
     struct list_node notes;
-    bool is_stopping;
+    struct mail mail; /* "read your notes" */
+    bool has_mail;    /* it is on its way */
     struct mmsghdr messages[BATCH];
     struct iovec parts[BATCH];
     struct sockaddr_storage sources[BATCH];
@@ -113,7 +114,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)events;
     count = receive_batch(lane, half->fd, packets);
     if (count > 0)
-        media_receive(&half->pair->ports, half->which, packets, count, uv_now(&lane->loop));
+        media_receive(&half->pair->ports, half->which, packets, count, loop_now(lane->loop));
 }
 
 static bool send_packet(struct media_engine *engine, struct media_ports *ports,
@@ -145,7 +146,7 @@ static void finish_closing(struct socket_pair *pair)
 
     free_pair(pair);
     atomic_fetch_sub_explicit(&lane->pairs, 1, memory_order_relaxed);
-    media_closed(&ports, uv_now(&lane->loop));
+    media_closed(&ports, loop_now(lane->loop));
 }
 
 static void on_poll_closed(uv_handle_t *handle)
@@ -171,7 +172,7 @@ static void start_polling(struct socket_pair *pair)
 {
     for (unsigned i = 0; i < HALVES; i++) {
         struct half_socket *half = &pair->halves[i];
-        int failure = uv_poll_init(&pair->lane->loop, &half->poll, half->fd);
+        int failure = uv_poll_init(loop_uv(pair->lane->loop), &half->poll, half->fd);
 
         if (!failure)
             pair->polled++;
@@ -185,16 +186,26 @@ static void start_polling(struct socket_pair *pair)
     }
 }
 
+static void post_mail(struct lane *lane)
+{
+    if (lane->has_mail)
+        return;
+    lane->has_mail = !loop_post(lane->loop, &lane->mail);
+    if (!lane->has_mail)
+        log_error("media: relay thread %u cannot be reached", lane->index);
+}
+
+/* A pair has one note, whatever becomes of it, and a lane one letter: nothing is allocated. */
 static void leave_note(struct socket_pair *pair, bool is_closing)
 {
     struct lane *lane = pair->lane;
 
-    pthread_mutex_lock(&lane->lock);
+    lock_take(&lane->lock);
     pair->is_closing = is_closing;
     if (!list_is_linked(&pair->note))
         list_push_back(&lane->notes, &pair->note);
-    pthread_mutex_unlock(&lane->lock);
-    uv_async_send(&lane->wake);
+    post_mail(lane);
+    lock_give(&lane->lock);
 }
 
 static struct socket_pair *next_note(struct lane *lane, bool *is_closing)
@@ -202,42 +213,30 @@ static struct socket_pair *next_note(struct lane *lane, bool *is_closing)
     struct socket_pair *pair = NULL;
     struct list_node *node;
 
-    pthread_mutex_lock(&lane->lock);
+    lock_take(&lane->lock);
     node = list_pop_front(&lane->notes);
     if (node) {
         pair = CONTAINER_OF(node, struct socket_pair, note);
         *is_closing = pair->is_closing;
     }
-    pthread_mutex_unlock(&lane->lock);
+    lock_give(&lane->lock);
     return pair;
 }
 
-static bool is_stopping(struct lane *lane)
+static void read_notes(struct mail *mail)
 {
-    bool is_stopping;
-
-    pthread_mutex_lock(&lane->lock);
-    is_stopping = lane->is_stopping;
-    pthread_mutex_unlock(&lane->lock);
-    return is_stopping;
-}
-
-static void on_wake(uv_async_t *wake)
-{
-    struct lane *lane = CONTAINER_OF(wake, struct lane, wake);
-    bool stops = is_stopping(lane); /* asked first: the notes that were left before are read */
+    struct lane *lane = CONTAINER_OF(mail, struct lane, mail);
     struct socket_pair *pair;
     bool is_closing;
 
+    lock_take(&lane->lock);
+    lane->has_mail = false;
+    lock_give(&lane->lock);
     while ((pair = next_note(lane, &is_closing))) {
         if (is_closing)
             stop_polling(pair);
         else
             start_polling(pair);
-    }
-    if (stops) {
-        uv_close((uv_handle_t *)&lane->sweep, NULL);
-        uv_close((uv_handle_t *)&lane->wake, NULL);
     }
 }
 
@@ -343,35 +342,33 @@ static void on_sweep(uv_timer_t *timer)
 {
     struct lane *lane = CONTAINER_OF(timer, struct lane, sweep);
 
-    media_sweep(lane->engine->relay, lane->index, uv_now(&lane->loop));
+    media_sweep(lane->engine->relay, lane->index, loop_now(lane->loop));
 }
 
 static void *run_lane(void *context)
 {
     struct lane *lane = context;
 
-    uv_run(&lane->loop, UV_RUN_DEFAULT);
+    loop_run(lane->loop);
     return NULL;
 }
 
 static enum err open_lane(struct lane *lane)
 {
-    pthread_mutex_init(&lane->lock, NULL);
-    list_init(&lane->notes);
+    enum err err;
+
     for (unsigned i = 0; i < BATCH; i++) {
         lane->parts[i] = (struct iovec){ lane->bytes[i], PACKET_MAX };
         lane->messages[i].msg_hdr.msg_name = &lane->sources[i];
         lane->messages[i].msg_hdr.msg_iov = &lane->parts[i];
         lane->messages[i].msg_hdr.msg_iovlen = 1;
     }
-    if (uv_loop_init(&lane->loop))
-        return ERR_IO;
-    if (uv_async_init(&lane->loop, &lane->wake, on_wake)) {
-        uv_loop_close(&lane->loop);
-        return ERR_IO;
-    }
-    uv_timer_init(&lane->loop, &lane->sweep);
-    lane->is_open = true;
+    if ((err = loop_create(&lane->loop)))
+        return err;
+    lock_init(&lane->lock);
+    list_init(&lane->notes);
+    lane->mail.run = read_notes;
+    uv_timer_init(loop_uv(lane->loop), &lane->sweep);
     return ERR_NONE;
 }
 
@@ -408,20 +405,18 @@ static enum err start_engine(struct media_engine *base, struct relay *relay)
     return err;
 }
 
+/* The relay has ended its sessions; their notes are read before the loop stops. */
 static void close_lane(struct lane *lane)
 {
-    if (!lane->is_open)
+    if (!lane->loop)
         return;
-    pthread_mutex_lock(&lane->lock);
-    lane->is_stopping = true;
-    pthread_mutex_unlock(&lane->lock);
-    uv_async_send(&lane->wake);
-    if (lane->is_running)
+    if (lane->is_running) {
+        loop_stop(lane->loop);
         pthread_join(lane->thread, NULL);
-    else
-        uv_run(&lane->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&lane->loop);
-    pthread_mutex_destroy(&lane->lock);
+    }
+    uv_close((uv_handle_t *)&lane->sweep, NULL);
+    loop_destroy(lane->loop); /* finishes what is closing */
+    lock_fini(&lane->lock);
 }
 
 static void destroy_engine(struct media_engine *base)

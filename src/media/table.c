@@ -11,7 +11,7 @@ static struct shard *lock_shard(struct relay *relay, struct str call_id, uint64_
 
     *hash = hash_str(&relay->key, call_id);
     shard = &relay->shards[*hash % RELAY_SHARDS];
-    pthread_mutex_lock(&shard->lock);
+    lock_take(&shard->lock);
     return shard;
 }
 
@@ -115,7 +115,7 @@ enum err relay_describe(struct relay *relay, const struct relay_describe *what,
         err = ERR_NOT_FOUND;
     else
         err = open_session(relay, shard, hash, what, anchors);
-    pthread_mutex_unlock(&shard->lock);
+    lock_give(&shard->lock);
     return err;
 }
 
@@ -125,7 +125,7 @@ bool relay_has_call(struct relay *relay, struct str call_id)
     struct shard *shard = lock_shard(relay, call_id, &hash);
     bool has_call = of_call(shard->first, hash, call_id) != NULL;
 
-    pthread_mutex_unlock(&shard->lock);
+    lock_give(&shard->lock);
     return has_call;
 }
 
@@ -148,7 +148,7 @@ static void end_chosen(struct relay *relay, struct str call_id, choose_fn *choos
         else
             link = &session->next;
     }
-    pthread_mutex_unlock(&shard->lock);
+    lock_give(&shard->lock);
     end_sessions(ended);
 }
 
@@ -226,10 +226,10 @@ void relay_end_all(struct relay *relay)
         struct shard *shard = &relay->shards[i];
         struct session *ended = NULL;
 
-        pthread_mutex_lock(&shard->lock);
+        lock_take(&shard->lock);
         while (shard->first)
             unlink_session(&shard->first, &ended);
-        pthread_mutex_unlock(&shard->lock);
+        lock_give(&shard->lock);
         end_sessions(ended);
     }
 }
@@ -243,12 +243,12 @@ void relay_each(struct relay *relay, msec now,
     for (unsigned i = 0; i < RELAY_SHARDS; i++) {
         struct shard *shard = &relay->shards[i];
 
-        pthread_mutex_lock(&shard->lock);
+        lock_take(&shard->lock);
         for (struct session *session = shard->first; session; session = session->next) {
             session_report(session, now, &report, streams);
             visit(context, &report);
         }
-        pthread_mutex_unlock(&shard->lock);
+        lock_give(&shard->lock);
     }
 }
 
@@ -275,7 +275,7 @@ static void sweep_shard(struct shard *shard, unsigned lane, msec now)
     struct session **link = &shard->first;
     struct session *ended = NULL;
 
-    pthread_mutex_lock(&shard->lock);
+    lock_take(&shard->lock);
     while (*link) {
         struct session *session = *link;
 
@@ -284,7 +284,7 @@ static void sweep_shard(struct shard *shard, unsigned lane, msec now)
         else
             link = &session->next;
     }
-    pthread_mutex_unlock(&shard->lock);
+    lock_give(&shard->lock);
     while (ended) {
         struct session *next = ended->next;
 

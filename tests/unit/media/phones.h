@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Two parties' descriptions, and packets, as the tests of the relay need them. */
+#include <stdlib.h>
+
 #include "media/relay.h"
 
 static inline struct addr at(const char *text)

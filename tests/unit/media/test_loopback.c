@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -157,8 +158,7 @@ static void open_world(struct world *world, const struct relay_settings *extra)
     settings.interfaces = interfaces;
     settings.interface_count = 2;
     settings.threads = 2;
-    assert_int_equal(relay_create(&settings, &world->prng.source, &user, &world->relay),
-                     ERR_NONE);
+    assert_int_equal(relay_create(&settings, &world->prng.source, &user, &world->relay), ERR_NONE);
 }
 
 /* The sender's description travels through the relay to the receiver. */
