@@ -101,6 +101,7 @@ struct request {
     struct str advertised_host;      /* set_advertised_address(); empty: the socket's */
     uint16_t advertised_port;
     uint16_t on_failure, on_reply, on_branch; /* routes armed by t_on_*; ROUTE_NONE: none */
+    msec fr_timer, fr_inv_timer;     /* t_set_fr() and the timer AVPs; 0: those of the server */
     bool no_auto_100;
     bool no_internal_reply;
     bool is_in_dialog_by_token;      /* a valid flow token routed it */

@@ -35,6 +35,16 @@ enum verdict {
     VERDICT_TRUE = 1,
 };
 
+static inline enum verdict verdict_if(bool is_true)
+{
+    return is_true ? VERDICT_TRUE : VERDICT_FALSE;
+}
+
+static inline enum verdict verdict_of(enum err err)
+{
+    return err ? VERDICT_ERROR : VERDICT_TRUE;
+}
+
 struct run {
     struct worker *worker;
     struct request *request;   /* never NULL; one reference is held */

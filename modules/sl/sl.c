@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <culvert/log.h>
+#include <culvert/module.h>
+#include <culvert/server.h>
+
+struct sl {
+    int64_t default_code;
+    struct str default_reason;
+    const struct variable_ref *targets; /* $ds: the target set as a Contact header */
+};
+
+/* Kamailio sends the target set along with a redirection. */
+static enum err add_contacts(struct call *call)
+{
+    const struct sl *sl = module_state(call->module);
+    struct run *run = call->run;
+    struct value contacts;
+    struct str line;
+    enum err err;
+
+    if (server_is_openser(run_server(run)))
+        return ERR_NONE;
+    err = variable_get(run, sl->targets, &contacts);
+    if (err || value_is_null(&contacts))
+        return err;
+    err = str_print(run->arena, &line, STR_FMT "\r\n", STR_ARG(contacts.text));
+    return err ? err : run_add_reply_header(run, line);
+}
+
+static enum verdict reply(struct call *call)
+{
+    const struct sl *sl = module_state(call->module);
+    struct str reason = call->args[1].value.text;
+    uint64_t status;
+    enum err err;
+
+    if (str_to_uint(call->args[0].value.text, 100, 699, &status)) {
+        log_error("\"" STR_FMT "\" is no status of a reply", STR_ARG(call->args[0].value.text));
+        status = (uint64_t)sl->default_code;
+        reason = sl->default_reason;
+    }
+    if (status >= 300 && status < 400 && add_contacts(call))
+        return VERDICT_ERROR;
+    err = run_reply(call->run, (unsigned)status, reason);
+    if (err)
+        log_notice("reply %u to " STR_FMT " not sent: %s", (unsigned)status,
+                   STR_ARG(call->run->request->msg->method_name), err_name(err));
+    return verdict_of(err);
+}
+
+static enum verdict reply_error(struct call *call)
+{
+    struct str reason;
+    unsigned status = run_error(call->run, &reason);
+
+    return verdict_of(run_reply(call->run, status, reason));
+}
+
+#define REPLY(name_, minimum, stages_, ...)                                                        \
+    {                                                                                              \
+        .name = name_, .run = reply, .takes = { __VA_ARGS__ }, .min_args = minimum,                \
+        .stages = stages_, .doc = "Answers the request: status, reason."                           \
+    }
+
+enum {
+    ANYWHERE = STAGE_REQUEST | STAGE_FAILURE | STAGE_REPLY | STAGE_ERROR,
+};
+
+static const struct mod_function functions[] = {
+    REPLY("sl_send_reply", 2, STAGE_REQUEST | STAGE_ERROR, ARG_FMT, ARG_FMT),
+    REPLY("sl_reply", 2, STAGE_REQUEST | STAGE_ERROR, ARG_FMT, ARG_FMT),
+    REPLY("send_reply", 2, ANYWHERE, ARG_FMT, ARG_FMT),
+    REPLY("send_reply_mode", 3, ANYWHERE, ARG_FMT, ARG_FMT, ARG_INT),
+    { .name = "sl_reply_error",
+      .run = reply_error,
+      .stages = STAGE_REQUEST,
+      .doc = "Answers the request with the reason why it could not be forwarded." },
+    { .name = "send_reply_error",
+      .run = reply_error,
+      .stages = STAGE_REQUEST | STAGE_FAILURE,
+      .doc = "Answers the request with the reason why it could not be forwarded." },
+    { 0 },
+};
+
+static const struct mod_param params[] = {
+    { .name = "default_code",
+      .type = PARAM_INT,
+      .offset = offsetof(struct sl, default_code),
+      .min = 400,
+      .max = 699,
+      .initial = 500,
+      .doc = "Status in place of one that is no number." },
+    { .name = "default_reason",
+      .type = PARAM_STR,
+      .offset = offsetof(struct sl, default_reason),
+      .initial_text = "Internal Server Error",
+      .doc = "Reason to go with default_code." },
+    { .name = "enable_stats", .type = PARAM_IGNORED, .doc = "replies are always counted" },
+    { .name = "bind_tm", .type = PARAM_IGNORED, .doc = "a transaction is used when there is one" },
+    { .name = "rich_redirect", .type = PARAM_IGNORED, .doc = "contacts carry their q" },
+    { .name = "event_callback_fl_ack", .type = PARAM_IGNORED, .doc = "there is no KEMI" },
+    { .name = "event_callback_lres_sent", .type = PARAM_IGNORED, .doc = "there is no KEMI" },
+    { 0 },
+};
+
+static enum err start(struct module *module)
+{
+    struct sl *sl = module_state(module);
+
+    return module_variable(module, STR("$ds"), &sl->targets);
+}
+
+CULVERT_MODULE = {
+    .abi = MODULE_ABI,
+    .name = "sl",
+    .summary = "Replies to requests.",
+    .state_size = sizeof(struct sl),
+    .functions = functions,
+    .params = params,
+    .start = start,
+};
