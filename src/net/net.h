@@ -44,14 +44,23 @@ struct net_user {
     void *context;
     /* One datagram or framed message; the bytes are valid during the call. */
     void (*on_message)(void *context, const struct flow *flow, struct str bytes, bool is_stream);
-    /* A connection is gone (closed, reset, timed out, or could not be dialled). */
+    /*
+     * A connection is gone, and what waited on it is lost: ERR_NONE the peer closed it, ERR_IO it
+     * broke, ERR_UNREACHABLE it could not be dialled, ERR_TIMEOUT the peer was too slow or silent,
+     * ERR_SYNTAX it does not speak SIP, ERR_LIMIT and ERR_EXHAUSTED a limit of ours. Heard by the
+     * owner and by every worker that sent on it, never from within a call of net_outside.
+     */
     void (*on_closed)(void *context, const struct flow *flow, enum err why);
 };
 
-/* For worker `index`; takes its sockets out of `sockets`. */
+/* For worker `index`; takes its sockets out of `sockets`. The listeners are borrowed. */
 MUST_USE enum err net_create(struct loop *loop, struct net_sockets *sockets, struct net_shared *shared,
                              unsigned index, const struct listener *listeners,
                              unsigned listener_count, const struct net_user *user, struct net **out);
+/*
+ * Not from a callback. Closes everything; nothing is reported any more, also not to those who wait
+ * for a resolution. The memory goes with the loop; `shared` must outlive both.
+ */
 void net_destroy(struct net *net);
 /* Stops accepting and reading; for a clean shutdown. */
 void net_quiesce(struct net *net);
