@@ -12,9 +12,12 @@ struct cursor {
     const char *fault; /* where reading first went wrong; NULL while all is well */
 };
 
+/* The empty str that has no pointer is read as "": a failure needs a place to be remembered at. */
 static inline struct cursor cursor_over(struct str text)
 {
-    return (struct cursor){ text.ptr, text.ptr + text.len, NULL };
+    const char *start = text.ptr ? text.ptr : "";
+
+    return (struct cursor){ start, start + text.len, NULL };
 }
 
 static inline bool cursor_at_end(const struct cursor *c)
