@@ -272,11 +272,275 @@ static void test_ipv4_to_ipv6(void **state)
     check_call("::1", "::1");
 }
 
+/* needs 3: a sprayer on the same machine, but not at the party's address. */
+static void test_strangers_hear_and_say_nothing(void **state)
+{
+    struct world world;
+    struct phone a = open_phone("alice", "127.0.0.1");
+    struct phone b = open_phone("bob", "127.0.0.1");
+    struct phone stranger = open_phone("mallory", "127.0.0.66");
+
+    (void)state;
+    open_world(&world, &(struct relay_settings){ 0 });
+    set_up_call(&world, "call", &a, &b);
+    for (unsigned i = 1; i <= 200; i++) { /* before, during and after the latch closes */
+        memcpy(stranger.relay, i % 2 ? a.relay : b.relay, sizeof stranger.relay);
+        send_rtp(&stranger, i);
+        send_rtcp(&stranger, i);
+        if (i > 100) {
+            send_rtp(&a, i);
+            expect_packet(&b, 0, i);
+            send_rtp(&b, i);
+            expect_packet(&a, 0, i);
+        }
+    }
+    expect_silence(&a);
+    expect_silence(&b);
+    expect_silence(&stranger);
+    assert_true(counters_of(&world).strangers > 0);
+    assert_int_equal(counters_of(&world).packets, 200);
+    assert_int_equal(counters_of(&world).dropped, 0);
+    relay_destroy(world.relay);
+    close_phone(&a);
+    close_phone(&b);
+    close_phone(&stranger);
+}
+
+static void test_truncated_and_malformed_packets_stop_here(void **state)
+{
+    static uint8_t huge[9000] = { 0x80 };
+    struct world world;
+    struct phone a = open_phone("alice", "127.0.0.1");
+    struct phone b = open_phone("bob", "127.0.0.1");
+
+    (void)state;
+    open_world(&world, &(struct relay_settings){ 0 });
+    set_up_call(&world, "call", &a, &b);
+    send_to(a.fds[0], huge, sizeof huge, &a.relay[0]);
+    send_to(a.fds[0], "INVITE", 6, &a.relay[0]);
+    send_to(a.fds[0], "", 0, &a.relay[0]);
+    send_to(a.fds[1], "\x80\xc9\x00\x09", 4, &a.relay[1]);
+    send_rtp(&a, 1);
+    expect_packet(&b, 0, 1);
+    expect_silence(&b);
+    assert_int_equal(counters_of(&world).invalid, 4);
+    relay_destroy(world.relay);
+    close_phone(&a);
+    close_phone(&b);
+}
+
+static bool has_timed_out(struct world *world)
+{
+    return atomic_load(&world->timeouts) > 0;
+}
+
+static void test_silence_ends_the_session(void **state)
+{
+    const struct relay_settings settings = { .silence_timeout = 50, .setup_timeout = 60000 };
+    struct world world;
+    struct phone a = open_phone("alice", "127.0.0.1");
+    struct phone b = open_phone("bob", "127.0.0.1");
+
+    (void)state;
+    open_world(&world, &settings);
+    set_up_call(&world, "dead", &a, &b);
+    send_rtp(&a, 1);
+    expect_packet(&b, 0, 1);
+    wait_for(&world, has_timed_out);
+    assert_string_equal(world.ended, "dead");
+    assert_true(addr_eq(&world.latched, &a.own[0]));
+    wait_for(&world, all_ports_free);
+    assert_false(relay_has_call(world.relay, STR("dead")));
+    relay_destroy(world.relay);
+    assert_int_equal(atomic_load(&world.timeouts), 1);
+    close_phone(&a);
+    close_phone(&b);
+}
+
+/* Of two pairs one port is another program's, whichever is drawn first. */
+static void test_port_in_use_by_others_is_skipped(void **state)
+{
+    struct phone other = open_phone("other", "127.0.0.1");
+    struct phone a = open_phone("alice", "127.0.0.1");
+    struct phone b = open_phone("bob", "127.0.0.1");
+    uint16_t taken = (uint16_t)(other.own[0].port & ~1);
+    const struct relay_settings settings = { .port_min = (uint16_t)(taken - 2),
+                                             .port_max = (uint16_t)(taken + 3),
+                                             .port_rest = 60000 };
+    struct world world;
+
+    (void)state;
+    open_world(&world, &settings);
+    describe(&world, "call", &a, &b, false, audio_of(&a));
+    assert_int_not_equal(b.relay[0].port, taken);
+    relay_destroy(world.relay);
+    close_phone(&a);
+    close_phone(&b);
+    close_phone(&other);
+}
+
+static void test_address_that_is_not_ours_is_an_error(void **state)
+{
+    const struct relay_interface foreign = { .local = at("192.0.2.200"),
+                                             .advertised = at("192.0.2.200") };
+    const struct relay_settings settings = { .interfaces = &foreign, .interface_count = 1 };
+    const struct addr phone = at("192.0.2.201:4000");
+    const struct sdp sdp = audio_sdp(&phone);
+    const struct relay_user user = { 0 };
+    const struct relay_describe what = { .call_id = STR("call"),
+                                         .sender_tag = STR("a"),
+                                         .branch = STR("b"),
+                                         .is_from_caller = true,
+                                         .sdp = &sdp,
+                                         .sender = { .source = phone },
+                                         .receiver = { .source = phone } };
+    struct sdp_anchor anchors[SDP_STREAMS_MAX];
+    struct prng prng;
+    struct relay *relay;
+
+    (void)state;
+    prng_init(&prng, 1);
+    assert_int_equal(relay_create(&settings, &prng.source, &user, &relay), ERR_NONE);
+    assert_int_equal(relay_describe(relay, &what, anchors), ERR_IO);
+    assert_false(relay_has_call(relay, STR("call")));
+    relay_destroy(relay);
+}
+
+/* Workers that set up, find and end calls at the same time, while packets flow. */
+enum {
+    WORKERS = 3,
+    WORKER_STEPS = 400,
+};
+
+struct worker {
+    pthread_t thread;
+    struct world *world;
+    struct prng prng;
+    struct phone a, b;
+    unsigned failures;
+};
+
+static enum err describe_shared(struct worker *worker, const char *call, bool is_answer)
+{
+    struct phone *from = is_answer ? &worker->b : &worker->a;
+    struct phone *to = is_answer ? &worker->a : &worker->b;
+    const struct sdp sdp = audio_sdp(&from->own[0]);
+    const struct relay_describe what = {
+        .call_id = str_of(call),
+        .sender_tag = str_of(from->tag),
+        .receiver_tag = str_of(to->tag),
+        .is_answer = is_answer,
+        .sdp = &sdp,
+        .sender = { .source = from->own[0] },
+        .receiver = { .source = to->own[0] },
+        .now = clock_now(),
+    };
+    struct sdp_anchor anchors[SDP_STREAMS_MAX];
+    enum err err = relay_describe(worker->world->relay, &what, anchors);
+
+    if (!err)
+        to->relay[0] = anchors[0].address;
+    return err;
+}
+
+static void ignore_report(void *context, const struct relay_report *report)
+{
+    (void)report;
+    ++*(unsigned *)context;
+}
+
+static void work_once(struct worker *worker)
+{
+    static const char *const calls[] = { "1", "2", "3", "4" };
+    const char *call = calls[random_below(&worker->prng.source, 4)];
+    uint8_t bytes[RTP_SIZE];
+    unsigned count = 0;
+
+    switch (random_below(&worker->prng.source, 6)) {
+    case 0:
+        relay_end(worker->world->relay, str_of(call), STR("bob"), STR("alice"));
+        break;
+    case 1:
+        relay_each(worker->world->relay, clock_now(), ignore_report, &count);
+        break;
+    case 2:
+        worker->failures += describe_shared(worker, call, true) == ERR_IO;
+        break;
+    default:
+        worker->failures += describe_shared(worker, call, false) != ERR_NONE;
+    }
+    for (int i = 0; i < 4; i++) {
+        struct phone *phone = i % 2 ? &worker->a : &worker->b;
+
+        if (phone->relay[0].port)
+            send_to(phone->fds[0], bytes, fill_rtp(bytes, 1), &phone->relay[0]);
+    }
+}
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+
+    for (int i = 0; i < WORKER_STEPS; i++)
+        work_once(worker);
+    return NULL;
+}
+
+static void test_workers_and_packets_at_once(void **state)
+{
+    struct worker workers[WORKERS] = { 0 };
+    struct world world;
+
+    (void)state;
+    open_world(&world, &(struct relay_settings){ .silence_timeout = 1, .setup_timeout = 1 });
+    for (unsigned i = 0; i < WORKERS; i++) {
+        workers[i].world = &world;
+        workers[i].a = open_phone("alice", "127.0.0.1");
+        workers[i].b = open_phone("bob", "::1");
+        prng_init(&workers[i].prng, i);
+        pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+    }
+    for (unsigned i = 0; i < WORKERS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_int_equal(workers[i].failures, 0);
+        close_phone(&workers[i].a);
+        close_phone(&workers[i].b);
+    }
+    relay_destroy(world.relay);
+}
+
+/* Sessions and packets are there to the last moment. */
+static void test_destroy_in_the_middle(void **state)
+{
+    struct world world;
+    struct phone a = open_phone("alice", "127.0.0.1");
+    struct phone b = open_phone("bob", "127.0.0.1");
+    static const char *const calls[] = { "1", "2", "3", "4", "5", "6", "7", "8" };
+
+    (void)state;
+    open_world(&world, &(struct relay_settings){ 0 });
+    for (unsigned i = 0; i < 8; i++) {
+        set_up_call(&world, calls[i], &a, &b);
+        send_rtp(&a, i);
+        send_rtp(&b, i);
+    }
+    relay_destroy(world.relay);
+    close_phone(&a);
+    close_phone(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_directions),
         cmocka_unit_test(test_ipv4_to_ipv6),
+        cmocka_unit_test(test_strangers_hear_and_say_nothing),
+        cmocka_unit_test(test_truncated_and_malformed_packets_stop_here),
+        cmocka_unit_test(test_silence_ends_the_session),
+        cmocka_unit_test(test_port_in_use_by_others_is_skipped),
+        cmocka_unit_test(test_address_that_is_not_ours_is_an_error),
+        cmocka_unit_test(test_workers_and_packets_at_once),
+        cmocka_unit_test(test_destroy_in_the_middle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
