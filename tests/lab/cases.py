@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Awaitable, Callable
 
-from lab import Place, Setting, Side, World
-from nat import Mapping, Nat
-from phone import Phone
+from .nat import Mapping, Nat
+from .phone import Phone
+from .world import Place, Setting, Side, World
 
 Story = Callable[[World], Awaitable[None]]
 
@@ -114,7 +114,7 @@ class Case:
 
 
 CASES = [
-    Case("both-nat", "port-preserving NATs, the same private addresses on both sides", Setting(HOME, HOME), callee_ends),
+    Case("both-nat", "port-preserving NATs, the same private address twice", Setting(HOME, HOME), callee_ends),
     Case("symmetric-caller", "a new port for every destination", Setting(HOME_SYMMETRIC, HOME), callee_ends),
     Case("symmetric-callee", "the same on the other side", Setting(HOME, HOME_SYMMETRIC), caller_ends),
     Case("symmetric-both", "the same on both", Setting(HOME_SYMMETRIC, HOME_SYMMETRIC), callee_ends),

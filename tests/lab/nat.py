@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Sequence
 
-from netns import Host, LabError, Segment
+from .netns import Host, LabError, Segment
 
 
 class Mapping(Enum):

@@ -37,7 +37,10 @@ async def run(*argv: str, stdin: str = "") -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await process.communicate(stdin.encode())
+    try:
+        output, _ = await process.communicate(stdin.encode())
+    finally:
+        await process.wait()  # also when cancelled: what it makes must be there to be removed
     text = output.decode(errors="replace")
     if process.returncode:
         raise LabError(f"{' '.join(argv)}: exit code {process.returncode}: {text.strip()} {stdin}".strip())
@@ -56,22 +59,28 @@ async def stop_process(process: asyncio.subprocess.Process, patience: float = 3.
         return await process.wait()
 
 
+async def remove_namespace(name: str) -> None:
+    """Removes a namespace, after whatever still runs in it (a server's children, say); one that is gone is fine."""
+    with contextlib.suppress(LabError):
+        for pid in (await run("ip", "netns", "pids", name)).split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        await run("ip", "netns", "del", name)
+
+
 class Host:
-    """One network namespace. Create with `await Host.create(role)`, remove with `await host.close()`."""
+    """One network namespace, from open() to close()."""
 
     def __init__(self, role: str) -> None:
         self.role = role
         self.netns = f"{PREFIX}-{os.getpid()}-{next(_serial)}-{role}"
         self._processes: list[asyncio.subprocess.Process] = []
 
-    @classmethod
-    async def create(cls, role: str) -> Host:
-        host = cls(role)
-        await run("ip", "netns", "add", host.netns)
-        await host.ip("link set lo up")
-        # Two hosts on one Ethernet are never in doubt about a fresh IPv6 address: no need to wait for the check.
-        await host.sysctl({"net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0})
-        return host
+    async def open(self) -> None:
+        await run("ip", "netns", "add", self.netns)
+        await self.ip("link set lo up")
+        # Nobody else can have taken an IPv6 address here: no need to wait for the check.
+        await self.sysctl({"net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0})
 
     async def ip(self, *lines: str) -> None:
         """Runs lines of the `ip` language (without the word ip) in this host."""
@@ -119,8 +128,7 @@ class Host:
     async def close(self) -> None:
         running = [process for process in self._processes if process.returncode is None]
         await asyncio.gather(*(stop_process(process) for process in running))
-        with contextlib.suppress(LabError):
-            await run("ip", "netns", "del", self.netns)
+        await remove_namespace(self.netns)
 
 
 class Segment:
@@ -135,7 +143,7 @@ class Segment:
     @classmethod
     async def create(cls, owner: Host, bridge: str, addresses: Sequence[str] = (), isolated: bool = False) -> Segment:
         await owner.ip(
-            f"link add {bridge} type bridge",
+            f"link add {bridge} type bridge mcast_snooping 0",
             *(f"addr add {address} dev {bridge}" for address in addresses),
             f"link set {bridge} up",
         )
@@ -154,26 +162,3 @@ class Segment:
             *(f"addr add {address} dev {interface}" for address in addresses),
             f"link set {interface} up",
         )
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-async def remove_leftovers() -> list[str]:
-    """Removes the namespaces (and processes in them) of runs that were killed; returns their names."""
-    names = [path.name for path in NETNS_DIR.glob(f"{PREFIX}-*")] if NETNS_DIR.is_dir() else []
-    dead = [name for name in names if not _is_alive(int(name.split("-")[1]))]
-    for name in dead:
-        with contextlib.suppress(LabError):
-            for pid in (await run("ip", "netns", "pids", name)).split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
-            await run("ip", "netns", "del", name)
-    return dead

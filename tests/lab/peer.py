@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kamailio and rtpengine as the server under test: proof that the lab works, and something to compare with.
 
-`KamailioWithoutRelay` is the same without media relay: under it every case with a NAT has to fail, or the case proves
-nothing.
+The two that lack something are there to show that the cases can fail: every case without the media relay, the one
+with the impatient NATs without the keepalive.
 """
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import socket
 from pathlib import Path
 from typing import Sequence
 
-from netns import LabError, stop_process
-from phone import Account
-from server import Server, ServerFailure
+from .netns import LabError, stop_process
+from .phone import Account
+from .server import Server, ServerFailure
 
 PEER_CONFIG = Path(__file__).with_name("peer.cfg")
 RELAY_CONTROL = ("127.0.0.1", 2223)
@@ -26,7 +26,7 @@ _cookies = itertools.count(1)  # rtpengine repeats its answer to a cookie it has
 class Kamailio(Server):
     """The two configurations differ in one point here: with "openser" the phones need a password."""
 
-    WITH_RELAY = True
+    FEATURES = frozenset({"WITH_RELAY", "WITH_KEEPALIVE"})
 
     async def start(self, accounts: Sequence[Account]) -> None:
         for program in ("kamailio", "rtpengine"):
@@ -35,8 +35,8 @@ class Kamailio(Server):
         self._relay = await self.host.spawn(self._relay_command(), self.folder / "relay.log")
         while self._relay.returncode is None and not await self._ask_relay("ping"):
             await asyncio.sleep(0.05)
-        self._proxy = await self.host.spawn(self._proxy_command(), self.log)
-        await self._wait_until_it_answers(self._proxy)
+        self.process = await self.host.spawn(self._proxy_command(), self.log)
+        await self._wait_until_it_answers()
 
     async def media_sessions(self) -> int:
         answer = await self._ask_relay("list")
@@ -45,7 +45,7 @@ class Kamailio(Server):
         return 0 if b"5:callsle" in answer else 1  # in bencode, an empty list is "le"
 
     async def stop(self) -> None:
-        codes = await asyncio.gather(*(stop_process(process, patience=10) for process in (self._proxy, self._relay)))
+        codes = await asyncio.gather(*(stop_process(process, patience=10) for process in (self.process, self._relay)))
         if any(codes):
             raise ServerFailure(f"kamailio and rtpengine ended with exit codes {codes}")
 
@@ -68,15 +68,17 @@ class Kamailio(Server):
         ]  # fmt: skip
 
     def _proxy_command(self) -> list[str]:
-        listen = [f"-l{transport}:{address}:5060" for address in self.addresses for transport in ("udp", "tcp")]
-        switches = ["WITH_AUTH"] if self.config.name == "openser" else []
-        switches += ["WITH_RELAY"] if self.WITH_RELAY else []
+        features = self.FEATURES | ({"WITH_AUTH"} if self.config.name == "openser" else set())
         return [
-            "kamailio", "-f", str(PEER_CONFIG), "-DD", "-E", "-n", "2", "-m", "32", "-M", "8", *listen,
+            "kamailio", "-f", str(PEER_CONFIG), "-DD", "-E", "-n", "2", "-m", "32", "-M", "8", *self.listen_switches(),
             "-Y", str(self.folder), "-w", str(self.folder), "-P", str(self.folder / "kamailio.pid"),
-            *(f"-A{switch}" for switch in switches),
+            *(f"-A{feature}" for feature in features),
         ]  # fmt: skip
 
 
 class KamailioWithoutRelay(Kamailio):
-    WITH_RELAY = False
+    FEATURES = Kamailio.FEATURES - {"WITH_RELAY"}
+
+
+class KamailioWithoutKeepalive(Kamailio):
+    FEATURES = Kamailio.FEATURES - {"WITH_KEEPALIVE"}

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable
 
-from netns import Host, LabError, stop_process
-from speaker import Speaker
+from .netns import Host, LabError, stop_process
+from .speaker import Speaker
 
 CONTROL = ("127.0.0.1", 4444)
 MODULES = Path("/usr/lib/baresip/modules")
@@ -113,10 +113,14 @@ class Phone:
             self._reader_task.cancel()
             await asyncio.gather(self._reader_task, return_exceptions=True)
             self._writer.close()
-            await stop_process(self._process)
+            await stop_process(self._process, patience=0.2)
             await self.speaker.close()
 
     # What a person does with a phone
+
+    async def switch_off(self) -> None:
+        """The phone takes its registration back and ends."""
+        await stop_process(self._process)
 
     async def register(self, timeout: float = 10) -> None:
         mark = self.mark()
@@ -157,10 +161,9 @@ class Phone:
         await other.wait("CALL_REMOTE_SDP", there, timeout, unless="CALL_CLOSED")
         await self.wait("CALL_REMOTE_SDP", here, timeout, unless="CALL_CLOSED")
 
-    async def must_hear(self, other: Phone, seconds: float, since: int = 0, timeout: float | None = None) -> None:
+    async def must_hear(self, other: Phone, seconds: float, since: int) -> None:
         """Waits until the other's tone was heard for so long."""
-        limit = timeout if timeout is not None else seconds + 5
-        if not await self.speaker.wait_for(other.tone, seconds, since, limit):
+        if not await self.speaker.wait_for(other.tone, seconds, since, seconds + 5):
             heard = self.speaker.seconds_of(other.tone, since)
             raise CallFailure(f"{self.name} heard {other.name} for {heard:.1f} s, not {seconds:g} s")
 

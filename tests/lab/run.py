@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Iterator
 
-from cases import CASES, Case
-from netns import remove_leftovers
-from runner import SERVERS, Options, Result, missing_requirements, run_cases
-from server import CONFIG_FILES, EXAMPLES, Config
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab.cases import CASES, Case  # noqa: E402
+from lab.cleanup import FOLDER_PREFIX, remove_leftovers  # noqa: E402
+from lab.runner import SERVERS, Options, Result, missing_requirements, run_cases  # noqa: E402
+from lab.server import CONFIG_FILES, EXAMPLES, Config  # noqa: E402
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -61,22 +65,50 @@ def report(result: Result) -> None:
         print("    " + tail.replace("\n", "\n    "), flush=True)
 
 
+def stop_on_signals() -> None:
+    """The first signal ends the run in order; further ones change nothing."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop() -> None:
+        for number in numbers:
+            loop.add_signal_handler(number, lambda: None)
+        task.cancel()
+
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+
+
 async def run_all(arguments: argparse.Namespace, cases: list[Case], folder: Path) -> int:
     """Returns the exit code."""
-    this_task = asyncio.current_task()
-    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(signal_number, this_task.cancel)
+    stop_on_signals()
     await remove_leftovers()
     names = CONFIG_FILES if arguments.config == "both" else [arguments.config]
     configs = [Config(name, arguments.examples.resolve() / CONFIG_FILES[name]) for name in names]
-    pairs = [(case, config) for case in sorted(cases, key=lambda case: case.quick) for config in configs]
+    long_ones_first = sorted(cases, key=lambda case: case.quick)
+    pairs = [(case, config) for case in long_ones_first for config in configs]
     options = Options(SERVERS[arguments.server], folder, arguments.pcap)
     failed = 0
-    async for result in run_cases(pairs, options, arguments.jobs):
-        report(result)
-        failed += not result.passed
+    async with contextlib.aclosing(run_cases(pairs, options, arguments.jobs)) as results:
+        async for result in results:
+            report(result)
+            failed += not result.passed
     print(f"{len(pairs) - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def case_folders(keep: Path | None) -> Iterator[Path]:
+    """Where the cases write: a new folder in `keep`, or one that goes away at the end."""
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="run.", dir=keep.resolve()))
+        print(f"logs, recordings and captures: {folder}/CASE.CONFIG/", flush=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as name:
+        yield Path(name)
 
 
 def main() -> int:
@@ -92,11 +124,8 @@ def main() -> int:
         print("\n".join(missing), file=sys.stderr)
         return 2
     try:
-        if arguments.keep:
-            arguments.keep.mkdir(parents=True, exist_ok=True)
-            return asyncio.run(run_all(arguments, cases, Path(tempfile.mkdtemp(prefix="run.", dir=arguments.keep.resolve()))))
-        with tempfile.TemporaryDirectory(prefix="culvert-lab.") as folder:
-            return asyncio.run(run_all(arguments, cases, Path(folder)))
+        with case_folders(arguments.keep) as folder:
+            return asyncio.run(run_all(arguments, cases, folder))
     except asyncio.CancelledError:
         print("interrupted; everything is cleaned up", file=sys.stderr)
         return 130

@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import AsyncIterator, Sequence
 
-from cases import Case
-from lab import World, build_world
-from netns import LabError
-from peer import Kamailio, KamailioWithoutRelay
-from phone import CallFailure
-from server import Config, Culvert, Server, ServerFailure
+from .cases import Case
+from .netns import LabError
+from .peer import Kamailio, KamailioWithoutKeepalive, KamailioWithoutRelay
+from .phone import CallFailure
+from .server import Config, Culvert, Server, ServerFailure
+from .world import World, build_world
 
 SERVERS: dict[str, type[Server]] = {
     "culvert": Culvert,
     "kamailio": Kamailio,
     "kamailio-norelay": KamailioWithoutRelay,
+    "kamailio-nokeepalive": KamailioWithoutKeepalive,
 }
 TOOLS = {"ip": "iproute2", "nft": "nftables", "sysctl": "procps", "baresip": "baresip-core"}
 LOG_TAIL = 25
@@ -54,7 +55,8 @@ class Result:
 def missing_requirements() -> list[str]:
     """What keeps the lab from running here, in words for the person at the keyboard."""
     missing = [] if os.geteuid() == 0 else ["the lab makes network namespaces: run it as root"]
-    packages = [package for tool, package in TOOLS.items() if not shutil.which(tool, path="/usr/sbin:/usr/bin:/sbin:/bin")]
+    places = "/usr/sbin:/usr/bin:/sbin:/bin"
+    packages = [package for tool, package in TOOLS.items() if not shutil.which(tool, path=places)]
     return missing + ([f"apt-get install {' '.join(packages)}"] if packages else [])
 
 
@@ -65,11 +67,11 @@ async def run_case(case: Case, config: Config, options: Options) -> Result:
     started = time.monotonic()
     try:
         async with asyncio.timeout(case.timeout), build_world(folder, case.setting, options.server, config) as world:
-            await _play(world, case, options)
+            result.reason = await _play(world, case, options)
     except TimeoutError:
         result.reason = f"not over after {case.timeout:g} s"
-    except Exception as error:
-        result.reason = _reason(error)
+    except LabError as error:
+        result.reason = _describe(error)
     result.seconds = time.monotonic() - started
     if not result.passed:
         result.log_tails = [_tail(log) for log in sorted(folder.glob("*/*.log"))]
@@ -94,16 +96,29 @@ async def run_cases(pairs: Sequence[tuple[Case, Config]], options: Options, jobs
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _play(world: World, case: Case, options: Options) -> None:
+async def _play(world: World, case: Case, options: Options) -> str:
+    """Why the case failed; an empty string if it passed."""
+    try:
+        async with _capture(world) if options.pcap else contextlib.nullcontext():
+            await _tell_story(world, case)
+    except Exception as error:
+        reasons = [_describe(leaf) for leaf in _leaves(error)]
+        if world.server.has_died():
+            reasons.append(f"the server ended with exit code {world.server.process.returncode}")
+        return "; ".join(reasons)
+    return ""
+
+
+async def _tell_story(world: World, case: Case) -> None:
     """Server and phones on, the story, and a look at what is left."""
     phones = (world.alice, world.bob)
-    async with _capture(world) if options.pcap else contextlib.nullcontext():
-        await world.server.start([phone.account for phone in phones])
-        await asyncio.gather(*(phone.start() for phone in phones))
-        await asyncio.gather(*(phone.register() for phone in phones))
-        await case.story(world)
-        await world.server.wait_until_idle()
-        await world.server.stop()
+    await world.server.start([phone.account for phone in phones])
+    await asyncio.gather(*(phone.start() for phone in phones))
+    await asyncio.gather(*(phone.register() for phone in phones))
+    await case.story(world)
+    await world.server.wait_until_idle()
+    await asyncio.gather(*(phone.switch_off() for phone in phones))
+    await world.server.stop()
 
 
 @contextlib.asynccontextmanager
@@ -116,15 +131,18 @@ async def _capture(world: World) -> AsyncIterator[None]:
     yield
 
 
-def _reason(error: BaseException) -> str:
-    """One line for a failure; of several at once, all."""
-    if isinstance(error, BaseExceptionGroup):
-        return "; ".join(_reason(inner) for inner in error.exceptions)
+def _describe(error: BaseException) -> str:
+    """A verdict about the server speaks for itself; whatever else went wrong is the lab's own fault."""
     if isinstance(error, (CallFailure, ServerFailure)):
         return str(error)
-    if isinstance(error, LabError):
-        return f"lab: {error}"
-    return f"lab: {type(error).__name__}: {error}"
+    return f"lab: {error}" if isinstance(error, LabError) else f"lab: {error!r}"
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The single exceptions of a group of groups."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
 
 
 def _tail(log: Path) -> str:

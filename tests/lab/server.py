@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
-from netns import Host, LabError, run, stop_process
-from phone import Account
+from .netns import Host, LabError, run, stop_process
+from .phone import Account
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,7 @@ class ServerFailure(Exception):
 
 
 class Server(abc.ABC):
-    """A SIP server with a media relay on a host with public addresses."""
+    """A SIP server with a media relay on a host with public addresses, the first of them IPv4."""
 
     def __init__(self, host: Host, addresses: Sequence[str], folder: Path, config: Config) -> None:
         self.host = host
@@ -46,6 +46,7 @@ class Server(abc.ABC):
         self.folder = folder
         self.config = config
         self.log = folder / "server.log"
+        self.process: asyncio.subprocess.Process | None = None  # set by start()
 
     @abc.abstractmethod
     async def start(self, accounts: Sequence[Account]) -> None:
@@ -59,6 +60,14 @@ class Server(abc.ABC):
     async def stop(self) -> None:
         """Asks the server to end; a ServerFailure unless it ends well."""
 
+    def listen_switches(self) -> list[str]:
+        """UDP and TCP on every address."""
+        pairs = [(transport, address) for address in self.addresses for transport in ("udp", "tcp")]
+        return [word for transport, address in pairs for word in ("-l", f"{transport}:{address}:5060")]
+
+    def has_died(self) -> bool:
+        return self.process is not None and self.process.returncode is not None
+
     async def wait_until_idle(self, timeout: float = 10) -> None:
         """After the last BYE the media ports must be free again."""
         deadline = asyncio.get_running_loop().time() + timeout
@@ -67,15 +76,14 @@ class Server(abc.ABC):
                 raise ServerFailure(f"{sessions} media session(s) left {timeout:g} s after the last BYE")
             await asyncio.sleep(0.1)
 
-    async def _wait_until_it_answers(self, process: asyncio.subprocess.Process, timeout: float = 15) -> None:
+    async def _wait_until_it_answers(self, timeout: float = 15) -> None:
         """Pings the server with OPTIONS until any reply comes: whatever the reply, it is up."""
         deadline = asyncio.get_running_loop().time() + timeout
-        while asyncio.get_running_loop().time() < deadline:
-            if process.returncode is not None:
-                raise ServerFailure(f"the server ended at once with exit code {process.returncode}")
-            if await answers_options(self.host, self.addresses[0]):
-                return
-        raise ServerFailure(f"the server does not answer OPTIONS within {timeout:g} s")
+        while not await answers_options(self.host, self.addresses[0]):
+            if self.has_died():
+                raise ServerFailure("the server did not start")
+            if asyncio.get_running_loop().time() > deadline:
+                raise ServerFailure(f"the server does not answer OPTIONS within {timeout:g} s")
 
 
 async def answers_options(host: Host, address: str, patience: float = 0.1) -> bool:
@@ -107,20 +115,19 @@ class Culvert(Server):
         if not self.config.file.exists():
             raise LabError(f"{self.config.file} does not exist")
         provision(self.folder / "culvert.db", accounts)
-        listen = [f"-l{transport}:{address}:5060" for address in self.addresses for transport in ("udp", "tcp")]
         command = [
-            str(self.DAEMON), "-f", str(self.config.file), "-DD", "-E", *listen,
+            str(self.DAEMON), "-f", str(self.config.file), "-DD", "-E", *self.listen_switches(),
             "-w", str(self.folder), "-P", str(self.folder / "culvert.pid"), "-n", "2",
         ]  # fmt: skip
-        self._process = await self.host.spawn(command, self.log)
-        await self._wait_until_it_answers(self._process)
+        self.process = await self.host.spawn(command, self.log)
+        await self._wait_until_it_answers()
 
     async def media_sessions(self) -> int:
         answer = await run(str(self.CONTROL), "-s", str(self.folder / "culvert.sock"), "media.list")
         return len(json.loads(answer))
 
     async def stop(self) -> None:
-        code = await stop_process(self._process, patience=10)
+        code = await stop_process(self.process, patience=10)
         if code != 0:
             raise ServerFailure(f"culvert ended with exit code {code}")
 

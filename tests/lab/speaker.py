@@ -14,14 +14,14 @@ import fcntl
 import os
 import wave
 from pathlib import Path
-from typing import Iterable
+from typing import Callable, Iterable
 
-from tone import RATE, dominant_tone
+from .tone import RATE, dominant_tone
 
 PIECE_SECONDS = 0.2
 TICK_SECONDS = 0.04
 BYTES_PER_SECOND = 2 * RATE
-PIPE_BYTES = 4096
+PIPE_BYTES = 8192  # two pages, half a second: one is played while the other is filled
 F_SETPIPE_SZ = 1031
 
 
@@ -74,7 +74,7 @@ class Speaker:
     async def wait_for_absence(self, frequency: int, seconds: float, since: int, timeout: float) -> bool:
         return await self._wait_until(lambda: self.seconds_without(frequency, since) >= seconds, timeout)
 
-    async def _wait_until(self, condition, timeout: float) -> bool:
+    async def _wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
         try:
             async with asyncio.timeout(timeout), self._new_piece:
                 await self._new_piece.wait_for(condition)

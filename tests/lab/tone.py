@@ -7,7 +7,7 @@ from typing import Iterable, Sequence
 
 RATE = 8000  # samples a second: G.711
 LOUD_ENOUGH = 500.0  # root mean square below which a piece counts as silence (a full-scale sine has 23170)
-DOMINANT = 0.4  # share of the whole energy that the tone must have
+DOMINANT = 0.6  # share of the whole energy that the tone must have
 
 
 def energy(samples: Sequence[int]) -> float:

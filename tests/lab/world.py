@@ -16,10 +16,10 @@ from enum import Enum
 from pathlib import Path
 from typing import AsyncIterator
 
-from nat import Mapping, Nat, Router
-from netns import Host, Segment
-from phone import Account, Phone
-from server import Config, Server
+from .nat import Mapping, Nat, Router
+from .netns import Host, Segment
+from .phone import Account, Phone
+from .server import Config, Server
 
 DOMAIN = "lab.example"
 SERVER_V4 = "198.51.100.10"
@@ -68,8 +68,9 @@ class World:
         self.server: Server
 
     async def host(self, role: str) -> Host:
-        host = await Host.create(role)
-        self.hosts.append(host)
+        host = Host(role)
+        self.hosts.append(host)  # before it is opened: close() must find what was begun
+        await host.open()
         return host
 
     async def build(self, setting: Setting, server_type: type[Server], config: Config) -> None:
