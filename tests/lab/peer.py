@@ -53,7 +53,8 @@ class Kamailio(Server):
         """What rtpengine answers; nothing if it does not."""
         loop = asyncio.get_running_loop()
         with self.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            await loop.sock_sendto(sock, f"{next(_cookies)} d7:command{len(command)}:{command}e".encode(), RELAY_CONTROL)
+            request = f"{next(_cookies)} d7:command{len(command)}:{command}e"
+            await loop.sock_sendto(sock, request.encode(), RELAY_CONTROL)
             try:
                 return await asyncio.wait_for(loop.sock_recv(sock, 65536), 0.5)
             except (asyncio.TimeoutError, ConnectionError):
