@@ -108,6 +108,7 @@ class Culvert(Server):
     BUILD = REPOSITORY / "build"
     DAEMON = BUILD / "culvert"
     CONTROL = BUILD / "culvertctl"
+    MODULES = BUILD / "modules"
 
     async def start(self, accounts: Sequence[Account]) -> None:
         if not self.DAEMON.exists():
@@ -117,14 +118,14 @@ class Culvert(Server):
         provision(self.folder / "culvert.db", accounts)
         command = [
             str(self.DAEMON), "-f", str(self.config.file), "-DD", "-E", *self.listen_switches(),
-            "-w", str(self.folder), "-P", str(self.folder / "culvert.pid"), "-n", "2",
+            "-w", str(self.folder), "-P", str(self.folder / "culvert.pid"), "-n", "2", "-L", str(self.MODULES),
         ]  # fmt: skip
         self.process = await self.host.spawn(command, self.log)
         await self._wait_until_it_answers()
 
     async def media_sessions(self) -> int:
-        answer = await run(str(self.CONTROL), "-s", str(self.folder / "culvert.sock"), "media.list")
-        return len(json.loads(answer))
+        answer = await run(str(self.CONTROL), "-s", str(self.folder / "culvert.sock"), "-j", "media")
+        return len(json.loads(answer)["sessions"])
 
     async def stop(self) -> None:
         code = await stop_process(self.process, patience=10)
