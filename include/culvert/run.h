@@ -129,6 +129,12 @@ enum loose_result run_loose_route(struct run *run, struct str *own_params);
 bool run_is_myself(const struct run *run, struct str host, uint16_t port);
 bool run_is_uri_myself(const struct run *run, const struct sip_uri *uri);
 
+/*
+ * The URI of a Contact value of run->msg as changed by edits so far: what save() stores and what the
+ * next hop will see. In run->arena, or the received text when nothing has changed it.
+ */
+struct str run_contact_uri(const struct run *run, const struct sip_nameaddr *contact);
+
 /* ---- media ---- */
 
 enum media_policy {

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The time, the version, and what is left. */
+#include "host/variables.h"
+
+#include <time.h>
+
+enum {
+    FORMATTED_MAX = 64,
+};
+
+static time_t seconds_now(const struct run *run)
+{
+    return (time_t)run_wall_clock(run);
+}
+
+static enum err give_formatted(struct run *run, const char *format, const struct tm *when,
+                               struct value *out)
+{
+    char buffer[FORMATTED_MAX];
+    size_t length = strftime(buffer, sizeof buffer, format, when);
+    struct str text;
+    enum err err;
+
+    if (length == 0)
+        return give_null(out);
+    err = str_copy(run->arena, (struct str){ buffer, length }, &text);
+    return err ? err : give_text(out, text);
+}
+
+/* ---- now ---- */
+
+static enum err get_Ts(const struct variable_use *use, struct value *out)
+{
+    return give_int(out, (int64_t)seconds_now(use->run));
+}
+
+static enum err get_Tf(const struct variable_use *use, struct value *out)
+{
+    time_t now = seconds_now(use->run);
+    struct tm when;
+
+    localtime_r(&now, &when);
+    return give_formatted(use->run, "%a %b %e %H:%M:%S %Y", &when, out);
+}
+
+/* $TV(s): seconds; (u): the microseconds that go with them. */
+static enum err get_TV(const struct variable_use *use, struct value *out)
+{
+    unsigned micros = (unsigned)(run_now(use->run) % 1000) * 1000;
+    char kind = use->inner.len ? use->inner.ptr[0] : 's';
+    struct str text;
+    enum err err;
+
+    if (kind == 's')
+        return get_Ts(use, out);
+    if (kind == 'u')
+        return give_int(out, micros);
+    err = str_print(use->run->arena, &text, "%lld.%06u", (long long)seconds_now(use->run), micros);
+    return err ? err : give_text(out, text);
+}
+
+/* ---- parts of now ---- */
+
+static int64_t time_part(const struct tm *when, struct str name)
+{
+    const struct {
+        const char *name;
+        int value;
+    } rows[] = {
+        { "sec", when->tm_sec },       { "min", when->tm_min },
+        { "hour", when->tm_hour },     { "mday", when->tm_mday },
+        { "mon", when->tm_mon + 1 },   { "year", when->tm_year + 1900 },
+        { "wday", when->tm_wday + 1 }, { "yday", when->tm_yday + 1 },
+        { "isdst", when->tm_isdst },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (str_eq(name, str_of(rows[i].name)))
+            return rows[i].value;
+    }
+    return -1;
+}
+
+static enum err get_time(const struct variable_use *use, struct value *out)
+{
+    time_t now = seconds_now(use->run);
+    struct tm when;
+
+    localtime_r(&now, &when);
+    return give_int(out, time_part(&when, use->inner));
+}
+
+static enum err get_utime(const struct variable_use *use, struct value *out)
+{
+    time_t now = seconds_now(use->run);
+    struct tm when;
+
+    gmtime_r(&now, &when);
+    return give_int(out, time_part(&when, use->inner));
+}
+
+static enum err give_timef(const struct variable_use *use, const struct tm *when, struct value *out)
+{
+    char format[FORMATTED_MAX];
+
+    if (use->inner.len >= sizeof format)
+        return give_null(out);
+    memcpy(format, use->inner.ptr, use->inner.len);
+    format[use->inner.len] = '\0';
+    return give_formatted(use->run, format, when, out);
+}
+
+static enum err get_timef(const struct variable_use *use, struct value *out)
+{
+    time_t now = seconds_now(use->run);
+    struct tm when;
+
+    localtime_r(&now, &when);
+    return give_timef(use, &when, out);
+}
+
+static enum err get_utimef(const struct variable_use *use, struct value *out)
+{
+    time_t now = seconds_now(use->run);
+    struct tm when;
+
+    gmtime_r(&now, &when);
+    return give_timef(use, &when, out);
+}
+
+/* ---- the rest ---- */
+
+static enum err get_version(const struct variable_use *use, struct value *out)
+{
+    return give_text(out, server_signature(run_server(use->run)));
+}
+
+static enum err get_sruid(const struct variable_use *use, struct value *out)
+{
+    struct str text;
+    enum err err = str_print(use->run->arena, &text, "%016llx",
+                             (unsigned long long)random_u64(run_random(use->run)));
+
+    return err ? err : give_text(out, text);
+}
+
+static enum err get_random(const struct variable_use *use, struct value *out)
+{
+    return give_int(out, random_below(run_random(use->run), INT32_MAX));
+}
+
+static enum err get_true(const struct variable_use *use, struct value *out)
+{
+    (void)use;
+    return give_int(out, 1);
+}
+
+/* clang-format off */
+#define R(name_, getter, doc_) { .name = name_, .get = getter, .doc = doc_ }
+#define IN(name_, getter, doc_) { .name = name_, .inner = INNER_NEEDED, .get = getter, .doc = doc_ }
+
+const struct mod_variable time_variables[] = {
+    R("Ts", get_Ts, "Seconds since 1970."),
+    R("TS", get_Ts, "Seconds since 1970."),
+    R("Tf", get_Tf, "The time as text."),
+    R("TF", get_Tf, "The time as text."),
+    IN("TV", get_TV, "The time: $TV(s) seconds, (u) microseconds, (sn) both."),
+    IN("time", get_time, "Part of the local time: sec min hour mday mon year wday yday isdst."),
+    IN("utime", get_utime, "The same in UTC."),
+    IN("timef", get_timef, "The local time, formatted as strftime does."),
+    IN("utimef", get_utimef, "The same in UTC."),
+    { .name = "version", .inner = INNER_OPTIONAL, .get = get_version, .doc = "Name and version of the server." },
+    R("sruid", get_sruid, "A text that is unique."),
+    R("RANDOM", get_random, "A random number."),
+    R("true", get_true, "1."),
+    { 0 },
+};
