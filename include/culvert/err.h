@@ -22,7 +22,7 @@ enum err {
     ERR_UNRESOLVED,  /* the name of the next hop has no address */
     ERR_TIMEOUT,     /* no answer in time */
     ERR_EXHAUSTED,   /* a pool (ports, connections) has nothing left */
-    ERR_STATE,       /* not now: the object is in the wrong state */
+    ERR_NOT_NOW,     /* not now: the object is in the wrong state */
     ERR_IO,          /* the kernel or a peer failed us; the log line has the detail */
 };
 

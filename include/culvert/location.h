@@ -97,7 +97,7 @@ void location_watch(struct location *location, location_watch_fn *watch, void *c
 
 /*
  * Applies one REGISTER as a whole (RFC 3261 §10.3 steps 6-8), or nothing of it. A binding matches by
- * +sip.instance and reg-id when it has them, else as `match` says. ERR_STATE: Call-ID the same and
+ * +sip.instance and reg-id when it has them, else as `match` says. ERR_NOT_NOW: Call-ID the same and
  * CSeq not higher. ERR_LIMIT: more contacts than contacts_max. On success all current bindings are
  * copied out, newest update first among equal q.
  */

@@ -117,6 +117,8 @@ struct request {
     bool has_media;                  /* the relay holds ports for it */
     const struct media_options *media; /* anchoring asked for; done as each branch goes out */
     struct request *invite;          /* CANCEL: the INVITE that it means; a reference is held */
+    const struct sip_hdr *credentials; /* that were found right; NULL: none */
+    bool has_stale_nonce;            /* the next challenge says stale=true */
     unsigned error_status;           /* why forwarding failed; 0: nothing did */
     struct str error_reason;
     unsigned last_status;            /* last status sent upstream; 0: none */

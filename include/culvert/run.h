@@ -76,7 +76,7 @@ struct random_source *run_random(const struct run *run);
 
 /*
  * Answers the request: through its server transaction when there is one, else statelessly. Never
- * answers an ACK. In failure routes the reply takes the place of the failure. ERR_STATE: a final
+ * answers an ACK. In failure routes the reply takes the place of the failure. ERR_NOT_NOW: a final
  * response has gone already.
  */
 MUST_USE enum err run_reply(struct run *run, unsigned status, struct str reason);

@@ -21,6 +21,15 @@ struct listener {
 };
 
 struct location *server_location(struct server *server);
+/* What usrloc was told about bindings; registrar, nathelper and others go by it. */
+struct location_rules {
+    int64_t nat_bflag;      /* branch flag that marks bindings behind a NAT; -1: none */
+    int64_t use_domain;     /* the domain is part of the address-of-record */
+    int64_t matching_mode;  /* enum location_match */
+    int64_t cseq_delay;     /* seconds */
+    bool uses_flows;        /* automatic NAT handling: bindings are reached by their flow */
+};
+struct location_rules *server_location_rules(struct server *server); /* written by start() only */
 const struct listener *server_listeners(const struct server *server, unsigned *count);
 /* The listener of "udp:192.0.2.1:5060"; ERR_NOT_FOUND. */
 MUST_USE enum err server_find_listener(const struct server *server, struct str name, uint16_t *out);

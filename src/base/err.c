@@ -17,7 +17,7 @@ const char *err_name(enum err err)
         [ERR_UNRESOLVED] = "name has no address",
         [ERR_TIMEOUT] = "timed out",
         [ERR_EXHAUSTED] = "nothing left in the pool",
-        [ERR_STATE] = "wrong state",
+        [ERR_NOT_NOW] = "wrong state",
         [ERR_IO] = "input or output failed",
     };
 

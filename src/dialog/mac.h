@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The MAC of flow tokens. Apart from token.c because OpenSSL has an ERR_STATE of its own. */
+/* The MAC of flow tokens: the one file of this area that knows OpenSSL. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

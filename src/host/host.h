@@ -85,6 +85,7 @@ struct server {
     struct program *program;
     uint16_t main_route, reply_route; /* request route; unnamed onreply_route or ROUTE_NONE */
     struct location *location;
+    struct location_rules location_rules;
     struct relay *relay;
     struct relay_interface *interfaces;
     struct txn_timers timers;

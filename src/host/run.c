@@ -70,7 +70,7 @@ enum err run_reply(struct run *run, unsigned status, struct str reason)
     struct request *request = run->request;
 
     if (run->stage == STAGE_CORE_REPLY || request->msg->method == SIP_ACK)
-        return ERR_STATE;
+        return ERR_NOT_NOW;
     counter_add(run->worker->server->count.replies, 1);
     return proxy_reply(run->worker->proxy, request, status, reason, request->reply_headers, STR(""));
 }

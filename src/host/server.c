@@ -47,6 +47,7 @@ enum err server_create(const struct server_world *world, struct server **out)
     world->random->fill(world->random, server->secret, sizeof server->secret);
     hash_key_random(world->random, &server->steering_key);
     server->timers = (struct txn_timers){ 500, 4000, 5000, 32000, 5000 };
+    server->location_rules = (struct location_rules){ .nat_bflag = -1, .cseq_delay = 20 };
     server->fr_timer = 30000;
     server->fr_inv_timer = 120000;
     if ((err = make_core_counters(server)) || (err = location_create(world->random, &server->location)))
@@ -338,6 +339,11 @@ unsigned server_owner_of(const struct server *server, struct str bytes)
 struct location *server_location(struct server *server)
 {
     return server->location;
+}
+
+struct location_rules *server_location_rules(struct server *server)
+{
+    return &server->location_rules;
 }
 
 const struct listener *server_listeners(const struct server *server, unsigned *count)
