@@ -222,7 +222,7 @@ static enum err open_ports(struct net *net, struct net_sockets *sockets)
         port->fd = net_sockets_take(sockets, net->index, i);
     }
     for (unsigned i = 0; i < net->listener_count && !err; i++)
-        err = net->ports[i].fd < 0 ? ERR_STATE : port_open(&net->ports[i]);
+        err = net->ports[i].fd < 0 ? ERR_NOT_NOW : port_open(&net->ports[i]);
     return err;
 }
 
@@ -248,8 +248,7 @@ static enum err fill_net(struct net *net, struct net_sockets *sockets)
         net->ports[i].fd = -1;
     if ((err = resolver_create(net, &net->resolver)))
         return err;
-    if ((err = shared_join(net->shared, net, net->index)))
-        return err;
+    shared_join(net->shared, net, net->index);
     return open_ports(net, sockets);
 }
 

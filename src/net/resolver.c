@@ -77,14 +77,25 @@ static bool make_flow(const struct net *net, enum transport transport, uint16_t 
     return true;
 }
 
+/* The transport of the query; a default that we do not listen on gives way to one that we do. */
+static enum transport find_transport(const struct net *net, const struct resolve_query *query)
+{
+    for (unsigned i = 0; i < net->listener_count; i++)
+        if (net->listeners[i].transport == query->transport)
+            return query->transport;
+    return query->has_transport || net->listener_count == 0 ? query->transport
+                                                            : net->listeners[0].transport;
+}
+
 static void resolve_address(struct resolver *resolver, const struct resolve_query *query,
                             const struct addr *ip, resolve_done_fn *done, void *context)
 {
+    enum transport transport = find_transport(resolver->net, query);
     struct addr peer = *ip;
     struct flow hop;
 
-    peer.port = query->port ? query->port : transport_traits(query->transport)->default_port;
-    if (make_flow(resolver->net, query->transport, query->socket, &peer, &hop))
+    peer.port = query->port ? query->port : transport_traits(transport)->default_port;
+    if (make_flow(resolver->net, transport, query->socket, &peer, &hop))
         done(context, ERR_NONE, &hop, 1);
     else
         done(context, ERR_UNREACHABLE, NULL, 0);
@@ -319,7 +330,7 @@ static struct job *make_job(struct resolver *resolver, const struct resolve_quer
     job->resolver = resolver;
     job->done = done;
     job->context = context;
-    job->transport = query->transport;
+    job->transport = find_transport(resolver->net, query);
     job->has_transport = query->has_transport;
     job->port = query->port;
     job->socket = query->socket;

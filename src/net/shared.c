@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/shared.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -117,6 +118,7 @@ const struct net_limits *shared_limits(const struct net_shared *shared)
 
 struct tally *shared_tally(struct net_shared *shared, unsigned worker)
 {
+    assert(worker < shared->workers);
     return &shared->tallies[worker];
 }
 
@@ -125,21 +127,21 @@ uint64_t shared_first_serial(struct net_shared *shared)
     return shared->first_serial;
 }
 
-enum err shared_join(struct net_shared *shared, struct net *net, unsigned worker)
+static void set_net(struct net_shared *shared, unsigned worker, struct net *net)
 {
-    if (worker >= shared->workers)
-        return ERR_RANGE;
     uv_mutex_lock(&shared->lock);
     shared->nets[worker] = net;
     uv_mutex_unlock(&shared->lock);
-    return ERR_NONE;
+}
+
+void shared_join(struct net_shared *shared, struct net *net, unsigned worker)
+{
+    set_net(shared, worker, net);
 }
 
 void shared_leave(struct net_shared *shared, unsigned worker)
 {
-    uv_mutex_lock(&shared->lock);
-    shared->nets[worker] = NULL;
-    uv_mutex_unlock(&shared->lock);
+    set_net(shared, worker, NULL);
 }
 
 struct net *shared_net(struct net_shared *shared, unsigned worker)

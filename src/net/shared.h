@@ -59,7 +59,7 @@ struct tally *shared_tally(struct net_shared *shared, unsigned worker);
 /* A number to begin counting connections from, so that ids of an earlier process mean nothing. */
 uint64_t shared_first_serial(struct net_shared *shared);
 
-MUST_USE enum err shared_join(struct net_shared *shared, struct net *net, unsigned worker);
+void shared_join(struct net_shared *shared, struct net *net, unsigned worker);
 void shared_leave(struct net_shared *shared, unsigned worker);
 /* NULL when it has left. Only for the worker's own thread. */
 struct net *shared_net(struct net_shared *shared, unsigned worker);
