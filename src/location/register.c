@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include <culvert/uri.h>
+
 enum step_kind {
     STEP_NOTHING, /* a retransmission, or the removal of what is not there */
     STEP_INSERT,
@@ -49,9 +51,16 @@ static unsigned count_slots(const struct aor *aor)
 /* --- matching ----------------------------------------------------------------------------------
  */
 
+/* RFC 3261 §19.1.4; what is no URI is equal to nothing but itself. */
 static bool same_uri(struct str a, struct str b)
 {
-    return str_eq(a, b);
+    struct sip_uri parsed_a;
+    struct sip_uri parsed_b;
+
+    if (str_eq(a, b))
+        return true;
+    return !sip_uri_parse(a, &parsed_a) && !sip_uri_parse(b, &parsed_b) &&
+           sip_uri_equal(&parsed_a, &parsed_b);
 }
 
 static struct step *find_step(const struct plan *plan, const struct slot *target)
@@ -156,7 +165,7 @@ static enum err plan_contact(struct plan *plan, const struct location_contact *c
     enum order order = step.target ? order_of(plan->update, step.target) : ORDER_NEWER;
 
     if (order == ORDER_STALE)
-        return ERR_STATE;
+        return ERR_NOT_NOW;
     if (order == ORDER_AGAIN)
         step.kind = STEP_NOTHING;
     else if (contact->expires == 0)
@@ -186,7 +195,7 @@ static enum err plan_removal_of_all(struct plan *plan)
 {
     for (struct slot *slot = plan->aor ? plan->aor->first : NULL; slot; slot = slot->next) {
         if (order_of(plan->update, slot) != ORDER_NEWER)
-            return ERR_STATE;
+            return ERR_NOT_NOW;
         add_step(plan, (struct step){ .kind = STEP_REMOVE, .target = slot });
     }
     return ERR_NONE;
