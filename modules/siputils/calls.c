@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "calls.h"
+
+#include <culvert/log.h>
+
+enum {
+    TEXT_MAX = 1024,
+    GRUU_TEMPORARY = 1,
+    GRUU_PUBLIC = 2,
+};
+
+static struct str text_arg(const struct call *call, unsigned index)
+{
+    return index < call->arg_count ? call->args[index].value.text : (struct str){ 0 };
+}
+
+static enum verdict store_text(struct call *call, unsigned index, struct str text)
+{
+    struct value value = value_of_str(text);
+
+    return verdict_of(variable_set(call->run, call->args[index].object, &value));
+}
+
+/* ---- parameters of the Request-URI ---- */
+
+enum verdict uri_param_any(struct call *call)
+{
+    struct sip_param param;
+    struct sip_uri uri;
+
+    if (sip_uri_parse(uri_current(call->run), &uri))
+        return VERDICT_ERROR;
+    return verdict_if(sip_param_find(uri.params, text_arg(call, 0), &param) ||
+                      sip_param_find(uri.user, text_arg(call, 0), &param));
+}
+
+enum verdict uri_param_rm(struct call *call)
+{
+    char buffer[TEXT_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+    struct sip_param param;
+    struct sip_uri uri;
+    bool is_found = false;
+    struct str rest;
+
+    if (sip_uri_parse(uri_current(call->run), &uri))
+        return VERDICT_ERROR;
+    rest = uri.params;
+    while (sip_param_next(&rest, &param)) {
+        if (str_ieq(param.name, text_arg(call, 0))) {
+            is_found = true;
+            continue;
+        }
+        write_fmt(&w, "%s" STR_FMT "%s" STR_FMT, w.at == w.start ? "" : ";", STR_ARG(param.name),
+                  param.has_value ? "=" : "", STR_ARG(param.value));
+    }
+    if (!is_found || writer_finish(&w, &uri.params))
+        return VERDICT_FALSE;
+    return uri_change(call, &uri);
+}
+
+enum verdict get_uri_param(struct call *call)
+{
+    struct sip_param param;
+    struct sip_uri uri;
+
+    if (sip_uri_parse(uri_current(call->run), &uri) ||
+        !sip_param_find(uri.params, text_arg(call, 0), &param))
+        return VERDICT_FALSE;
+    return store_text(call, 1, param.value);
+}
+
+/* ---- changing URIs in variables ---- */
+
+/* tel2sip(uri, host, result) */
+enum verdict tel2sip(struct call *call)
+{
+    char buffer[TEXT_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+    struct sip_uri uri;
+    struct str text;
+
+    if (sip_uri_parse(text_arg(call, 0), &uri))
+        return VERDICT_ERROR;
+    if (uri.scheme != URI_TEL)
+        return store_text(call, 2, text_arg(call, 0));
+    write_str(&w, STR("sip:"));
+    uri_write_number(&w, uri.user);
+    if (!str_is_empty(uri.params))
+        write_fmt(&w, ";" STR_FMT, STR_ARG(uri.params));
+    write_fmt(&w, "@" STR_FMT ";user=phone", STR_ARG(text_arg(call, 1)));
+    return writer_finish(&w, &text) ? VERDICT_ERROR : store_text(call, 2, text);
+}
+
+static enum verdict set_uri_part(struct call *call, bool is_host)
+{
+    char buffer[TEXT_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+    struct value value;
+    struct sip_uri uri;
+    struct str text;
+
+    if (variable_get(call->run, call->args[0].object, &value) || !value.has_text ||
+        sip_uri_parse(value.text, &uri))
+        return VERDICT_ERROR;
+    if (is_host)
+        uri.host = text_arg(call, 1);
+    else
+        uri.user = text_arg(call, 1);
+    sip_uri_write(&w, &uri);
+    return writer_finish(&w, &text) ? VERDICT_ERROR : store_text(call, 0, text);
+}
+
+enum verdict set_uri_user(struct call *call)
+{
+    return set_uri_part(call, false);
+}
+
+enum verdict set_uri_host(struct call *call)
+{
+    return set_uri_part(call, true);
+}
+
+/* ---- what a text is ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_alnum(char c)
+{
+    return is_digit(c) || (char_lower(c) >= 'a' && char_lower(c) <= 'z');
+}
+
+static bool consists_of(struct str text, bool (*belongs)(char c), struct str more)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!belongs(text.ptr[i]) && !str_find_char(more, text.ptr[i]))
+            return false;
+    }
+    return !str_is_empty(text);
+}
+
+enum verdict is_numeric(struct call *call)
+{
+    return verdict_if(consists_of(text_arg(call, 0), is_digit, STR("")));
+}
+
+enum verdict is_alphanum(struct call *call)
+{
+    return verdict_if(consists_of(text_arg(call, 0), is_alnum, STR("")));
+}
+
+enum verdict is_alphanumex(struct call *call)
+{
+    return verdict_if(consists_of(text_arg(call, 0), is_alnum, text_arg(call, 1)));
+}
+
+enum verdict is_tel_number(struct call *call)
+{
+    struct str text = text_arg(call, 0);
+
+    if (text.len && text.ptr[0] == '+')
+        text = str_skip(text, 1);
+    return verdict_if(consists_of(text, is_digit, STR("")));
+}
+
+enum verdict is_uri(struct call *call)
+{
+    struct sip_uri uri;
+
+    return verdict_if(!sip_uri_parse(text_arg(call, 0), &uri) && uri.scheme != URI_OTHER);
+}
+
+enum verdict is_e164(struct call *call)
+{
+    struct value value;
+
+    if (variable_get(call->run, call->args[0].object, &value) || !value.has_text)
+        return VERDICT_ERROR;
+    return verdict_if(uri_text_is_e164(value.text));
+}
+
+/* ---- comparing ---- */
+
+enum verdict cmp_uri(struct call *call)
+{
+    struct sip_uri a, b;
+
+    if (sip_uri_parse(text_arg(call, 0), &a) || sip_uri_parse(text_arg(call, 1), &b))
+        return VERDICT_ERROR;
+    return verdict_if(sip_uri_equal(&a, &b));
+}
+
+enum verdict cmp_aor(struct call *call)
+{
+    struct sip_uri a, b;
+
+    if (sip_uri_parse(text_arg(call, 0), &a) || sip_uri_parse(text_arg(call, 1), &b))
+        return VERDICT_ERROR;
+    return verdict_if(str_eq(a.user, b.user) && str_ieq(a.host, b.host));
+}
+
+enum verdict cmp_hdr_name(struct call *call)
+{
+    enum sip_hdr_id id = sip_hdr_find_id(text_arg(call, 0));
+
+    if (id != SIP_HDR_OTHER)
+        return verdict_if(id == sip_hdr_find_id(text_arg(call, 1)));
+    return verdict_if(str_ieq(text_arg(call, 0), text_arg(call, 1)));
+}
+
+/* ---- the message ---- */
+
+enum verdict is_request(struct call *call)
+{
+    return verdict_if(call->run->msg->is_request);
+}
+
+enum verdict is_reply(struct call *call)
+{
+    return verdict_if(!call->run->msg->is_request);
+}
+
+enum verdict is_gruu(struct call *call)
+{
+    struct str text = call->arg_count ? text_arg(call, 0) : uri_current(call->run);
+    struct sip_param gruu;
+    struct sip_uri uri;
+
+    if (sip_uri_parse(text, &uri) || !sip_param_find(uri.params, STR("gr"), &gruu))
+        return VERDICT_FALSE;
+    return (enum verdict)(str_is_empty(gruu.value) ? GRUU_TEMPORARY : GRUU_PUBLIC);
+}
+
+enum verdict is_supported(struct call *call)
+{
+    struct sip_values options = sip_values_of(call->run->msg, SIP_HDR_SUPPORTED);
+
+    while (sip_values_next(&options)) {
+        if (str_ieq(options.value, text_arg(call, 0)))
+            return VERDICT_TRUE;
+    }
+    return VERDICT_FALSE;
+}
+
+static unsigned count_values(const struct sip_msg *msg, enum sip_hdr_id id)
+{
+    struct sip_values values = sip_values_of(msg, id);
+    unsigned count = 0;
+
+    while (sip_values_next(&values))
+        count++;
+    return count;
+}
+
+/*
+ * Requests: only the sender's own Via. Replies: the dialog was recorded by nobody between the
+ * sender and us, so that the last Record-Route, seen from the caller, is ours or there is none.
+ */
+enum verdict is_first_hop(struct call *call)
+{
+    const struct sip_msg *msg = call->run->msg;
+    struct sip_values routes = sip_values_of(msg, SIP_HDR_RECORD_ROUTE);
+    struct sip_nameaddr route;
+
+    if (msg->is_request)
+        return verdict_if(count_values(msg, SIP_HDR_VIA) == 1);
+    if (!sip_values_next(&routes))
+        return VERDICT_TRUE;
+    return verdict_if(!sip_nameaddr_parse(routes.value, &route) &&
+                      run_is_uri_myself(call->run, &route.uri));
+}
+
+/* ---- headers and replies ---- */
+
+/* append_rpid_hf([prefix, suffix]): the caller's identity from rpid_avp. */
+enum verdict append_rpid_hf(struct call *call)
+{
+    const struct siputils *state = module_state(call->module);
+    struct str prefix = call->arg_count > 1 ? text_arg(call, 0) : state->rpid_prefix;
+    struct str suffix = call->arg_count > 1 ? text_arg(call, 1) : state->rpid_suffix;
+    struct run *run = call->run;
+    struct value rpid;
+    struct str line;
+
+    if (!state->rpid || variable_get(run, state->rpid, &rpid) || value_is_null(&rpid))
+        return VERDICT_FALSE;
+    if (str_print(run->arena, &line, "Remote-Party-ID: " STR_FMT STR_FMT STR_FMT "\r\n",
+                  STR_ARG(prefix), STR_ARG(rpid.text), STR_ARG(suffix)))
+        return VERDICT_ERROR;
+    return verdict_of(sip_edit_append_hdr(run->edits, run->msg, line));
+}
+
+/* An OPTIONS for us, not for a user, is answered with what we understand. */
+enum verdict options_reply(struct call *call)
+{
+    const struct siputils *state = module_state(call->module);
+    struct run *run = call->run;
+    struct sip_uri uri;
+    struct str lines;
+    enum err err;
+
+    if (run->msg->method != SIP_OPTIONS || sip_uri_parse(uri_current(run), &uri) ||
+        !str_is_empty(uri.user))
+        return VERDICT_FALSE;
+    err = str_print(run->arena, &lines,
+                    "Accept: " STR_FMT "\r\nAccept-Encoding: " STR_FMT
+                    "\r\nAccept-Language: " STR_FMT "\r\nSupported: " STR_FMT "\r\n",
+                    STR_ARG(state->options_accept), STR_ARG(state->options_accept_encoding),
+                    STR_ARG(state->options_accept_language), STR_ARG(state->options_support));
+    if (!err)
+        err = run_add_reply_header(run, lines);
+    return verdict_of(err ? err : run_reply(run, 200, STR("OK")));
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "calls.h"
+
+/* clang-format off */
+#define ROW(name_, function, minimum, doc_, ...) \
+    { .name = name_, .run = function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
+      .stages = STAGE_ANY, .doc = doc_ }
+#define NO_ARGS ARG_END
+
+static const struct mod_function functions[] = {
+    ROW("is_user", uri_is_user, 1, "True when the credentials are of this user.", ARG_FMT),
+    ROW("has_totag", uri_has_totag, 0, "True inside of a dialog: To has a tag.", NO_ARGS),
+    ROW("uri_param", uri_param, 1, "True when the Request-URI has this parameter [and value].", ARG_FMT, ARG_FMT),
+    ROW("uri_param_any", uri_param_any, 1, "The same, in the user part too.", ARG_FMT),
+    ROW("uri_param_rm", uri_param_rm, 1, "Removes a parameter of the Request-URI.", ARG_FMT),
+    ROW("add_uri_param", uri_add_param, 1, "Adds name[=value] to the Request-URI.", ARG_FMT),
+    ROW("get_uri_param", get_uri_param, 2, "Stores a parameter of the Request-URI in a variable.", ARG_FMT, ARG_VAR),
+    ROW("tel2sip", tel2sip, 3, "Makes a sip URI of a tel URI: uri, host, variable.", ARG_FMT, ARG_FMT, ARG_VAR),
+    ROW("is_uri", is_uri, 1, "True for a sip, sips or tel URI.", ARG_FMT),
+    ROW("is_e164", is_e164, 1, "True for + and 3 to 15 digits in a variable.", ARG_VAR),
+    ROW("is_uri_user_e164", uri_is_user_e164, 1, "The same for the user of the URI in a variable.", ARG_VAR),
+    ROW("cmp_uri", cmp_uri, 2, "True when two URIs mean the same.", ARG_FMT, ARG_FMT),
+    ROW("cmp_aor", cmp_aor, 2, "True when user and host of two URIs are equal.", ARG_FMT, ARG_FMT),
+    ROW("cmp_hdr_name", cmp_hdr_name, 2, "True when two names mean the same header.", ARG_FMT, ARG_FMT),
+    ROW("set_uri_user", set_uri_user, 2, "Replaces the user of the URI in a variable.", ARG_VAR, ARG_FMT),
+    ROW("set_uri_host", set_uri_host, 2, "Replaces the host of the URI in a variable.", ARG_VAR, ARG_FMT),
+    ROW("is_request", is_request, 0, "True for requests.", NO_ARGS),
+    ROW("is_reply", is_reply, 0, "True for responses.", NO_ARGS),
+    ROW("is_gruu", is_gruu, 0, "1 for a temporary, 2 for a public GRUU.", ARG_FMT),
+    ROW("is_supported", is_supported, 1, "True when Supported names the option.", ARG_STR),
+    ROW("is_first_hop", is_first_hop, 0, "True when no proxy is between the sender and us.", ARG_INT),
+    ROW("is_tel_number", is_tel_number, 1, "True for digits, with or without a + before them.", ARG_FMT),
+    ROW("is_numeric", is_numeric, 1, "True for digits.", ARG_FMT),
+    ROW("is_alphanum", is_alphanum, 1, "True for letters and digits.", ARG_FMT),
+    ROW("is_alphanumex", is_alphanumex, 2, "The same, with more characters allowed.", ARG_FMT, ARG_FMT),
+    ROW("append_rpid_hf", append_rpid_hf, 0, "Adds Remote-Party-ID from rpid_avp: [prefix, suffix].", ARG_FMT, ARG_FMT),
+    ROW("options_reply", options_reply, 0, "Answers an OPTIONS that is for the server.", NO_ARGS),
+    { 0 },
+};
+
+#define TEXT(name_, value, doc_) \
+    { .name = #name_, .type = PARAM_STR, .offset = offsetof(struct siputils, name_), \
+      .initial_text = value, .doc = doc_ }
+
+static const struct mod_param params[] = {
+    TEXT(options_accept, "*/*", "Accept of options_reply()."),
+    TEXT(options_accept_encoding, "", "Accept-Encoding of options_reply()."),
+    TEXT(options_accept_language, "en", "Accept-Language of options_reply()."),
+    TEXT(options_support, "", "Supported of options_reply()."),
+    TEXT(rpid_prefix, "", "What append_rpid_hf() puts before the identity."),
+    TEXT(rpid_suffix, ";party=calling;id-type=subscriber;screen=yes", "What it puts behind."),
+    TEXT(rpid_avp, "", "The variable with the identity."),
+    { .name = "contact_flds_separator", .type = PARAM_IGNORED, .doc = "contacts are not encoded" },
+    { 0 },
+};
+/* clang-format on */
+
+static enum err start(struct module *module)
+{
+    struct siputils *state = module_state(module);
+
+    return str_is_empty(state->rpid_avp) ? ERR_NONE
+                                         : module_variable(module, state->rpid_avp, &state->rpid);
+}
+
+CULVERT_MODULE = {
+    .abi = MODULE_ABI,
+    .name = "siputils",
+    .summary = "Questions about URIs and messages.",
+    .state_size = sizeof(struct siputils),
+    .functions = functions,
+    .params = params,
+    .start = start,
+};
