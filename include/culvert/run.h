@@ -114,6 +114,15 @@ enum verdict run_send_raw(struct run *run, struct str destination);
 
 /* ---- routing ---- */
 
+/*
+ * The target that URI functions and branch flags work on: the branch's in branch and reply routes,
+ * else the request's.
+ */
+struct target *run_target(struct run *run);
+/* Writes the Request-URI or the next hop (empty: none) of that target; the text is copied. */
+MUST_USE enum err run_set_uri(struct run *run, struct str uri);
+MUST_USE enum err run_set_dst_uri(struct run *run, struct str uri);
+
 enum loose_result {
     LOOSE_NO_ROUTE,     /* no Route header, or our only one in an out-of-dialog request */
     LOOSE_ROUTED,

@@ -7,26 +7,21 @@ enum {
     URI_MAX = 1024,
 };
 
-struct str uri_current(const struct run *run)
+struct str uri_current(struct run *run)
 {
-    bool is_branch = run->stage == STAGE_BRANCH && run->branch;
-
-    return is_branch ? run->branch->target.uri : run->request->target.uri;
+    return run_target(run)->uri;
 }
 
 enum verdict uri_change(struct call *call, const struct sip_uri *uri)
 {
     char buffer[URI_MAX];
     struct writer w = writer_over(buffer, sizeof buffer);
-    struct run *run = call->run;
     struct str text;
 
     sip_uri_write(&w, uri);
     if (writer_finish(&w, &text))
         return VERDICT_ERROR;
-    if (run->stage == STAGE_BRANCH && run->branch)
-        return verdict_of(str_copy(&run->request->arena, text, &run->branch->target.uri));
-    return verdict_of(request_set_uri(run->request, text));
+    return verdict_of(run_set_uri(call->run, text));
 }
 
 /* The username of the credentials, with or without a domain behind it. */

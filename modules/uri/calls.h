@@ -19,6 +19,6 @@ bool uri_text_is_e164(struct str text);
 /* A telephone number without its visual separators: "+358-555.1234567" as "+3585551234567". */
 void uri_write_number(struct writer *w, struct str number);
 /* The Request-URI that the script works on. */
-struct str uri_current(const struct run *run);
+struct str uri_current(struct run *run);
 /* Rewrites it. */
 enum verdict uri_change(struct call *call, const struct sip_uri *uri);

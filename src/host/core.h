@@ -14,14 +14,6 @@ extern const struct mod_variable *const core_variable_tables[]; /* ends with NUL
 /* What to tell people who load a module that is not needed here; NULL: no such name is known. */
 const char *module_notice(struct str name);
 
-/*
- * The target that URI functions and branch flags mean: the branch's in branch and reply routes,
- * else the request's.
- */
-struct target *run_target(struct run *run);
-/* Writes the Request-URI or the next hop (empty: none) of that target; the text is copied. */
-MUST_USE enum err run_set_uri(struct run *run, struct str uri);
-MUST_USE enum err run_set_dst_uri(struct run *run, struct str uri);
 /* Sends from the listener of this name ("udp:192.0.2.1:5060"); empty: let the server choose. */
 MUST_USE enum err run_set_socket(struct run *run, struct str name);
 /*
