@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of the location service, its cleaning, and its copy in the database. */
+#include <culvert/journal.h>
+#include <culvert/module.h>
+#include <culvert/server.h>
+
+enum { TICKS_PER_SECOND = 10, WORKERS_MAX = 256 };
+
+struct usrloc {
+    int64_t nat_bflag, use_domain, matching_mode, cseq_delay;
+    int64_t db_mode, timer_interval;
+    struct str db_url;
+    struct store *store;
+    struct journal *journal;
+    unsigned turns[WORKERS_MAX]; /* ticks so far, one a worker */
+};
+
+static void ignore(void *context, const struct binding *binding)
+{
+    (void)context;
+    (void)binding;
+}
+
+/* Walks all shards once in timer_interval; what has expired goes on the way. */
+static void on_tick(struct module *module, struct worker *worker, unsigned index, unsigned count,
+                    msec now)
+{
+    struct usrloc *usrloc = module_state(module);
+    unsigned turns_per_walk = (unsigned)usrloc->timer_interval * TICKS_PER_SECOND;
+    unsigned turn = usrloc->turns[index]++ % turns_per_walk;
+
+    location_each(server_location(worker_server(worker)), turn * count + index, turns_per_walk * count,
+                  now, ignore, NULL);
+    if (usrloc->journal && index == 0 && turn == 0)
+        journal_flush(usrloc->journal);
+}
+
+#define INT(name_, initial_, min_, max_, doc_)                                                  \
+    { .name = #name_, .type = PARAM_INT, .offset = offsetof(struct usrloc, name_),              \
+      .initial = initial_, .min = min_, .max = max_, .doc = doc_ }
+#define FIXED(name_) { .name = name_, .type = PARAM_IGNORED, .doc = "columns have their usual names" }
+#define OTHER(name_, doc_) { .name = name_, .type = PARAM_IGNORED, .doc = doc_ }
+
+static const struct mod_param params[] = {
+    INT(nat_bflag, -1, -1, FLAGS_MAX - 1, "Branch flag of contacts behind a NAT."),
+    INT(use_domain, 0, 0, 1, "1: the domain is part of the address-of-record."),
+    INT(matching_mode, 0, 0, 3, "A contact is known by: 0 URI, 1 and Call-ID, 2 and Path, 3 Call-ID."),
+    INT(cseq_delay, 20, 0, 3600, "Seconds in which an equal CSeq is a retransmission."),
+    INT(db_mode, 0, 0, 4, "0 memory, 1 write-through, 2 write-back, 3 and 4 as 1."),
+    INT(timer_interval, 60, 1, 3600, "Seconds in which expired contacts are removed and changes saved."),
+    { .name = "db_url", .type = PARAM_STR, .offset = offsetof(struct usrloc, db_url),
+      .initial_text = "", .doc = "Database; empty: the embedded one." },
+    OTHER("desc_time_order", "contacts of one q are ordered by time"),
+    OTHER("hash_size", "the table grows as needed"),
+    OTHER("fetch_rows", "rows are read as they come"),
+    OTHER("preload", "tables are loaded when the server starts"),
+    OTHER("timer_procs", "workers share the cleaning"),
+    OTHER("handle_lost_tcp", "a lost connection fails at once"),
+    OTHER("close_expired_tcp", "idle connections close by themselves"),
+    OTHER("db_ops_ruid", "bindings are known by their ruid"),
+    OTHER("version_table", "the version of a table is not checked"),
+    OTHER("ka_mode", "see nathelper and nat"),
+    FIXED("user_column"), FIXED("domain_column"), FIXED("contact_column"), FIXED("expires_column"),
+    FIXED("q_column"), FIXED("callid_column"), FIXED("cseq_column"), FIXED("flags_column"),
+    FIXED("cflags_column"), FIXED("user_agent_column"), FIXED("received_column"),
+    FIXED("path_column"), FIXED("socket_column"), FIXED("methods_column"),
+    { 0 },
+};
+
+static bool find_socket(void *context, struct str name, uint16_t *out)
+{
+    return server_find_listener(context, name, out) == ERR_NONE;
+}
+
+static struct str socket_name(void *context, uint16_t socket)
+{
+    unsigned count;
+    const struct listener *listeners = server_listeners(context, &count);
+
+    return socket < count ? listeners[socket].name : STR("");
+}
+
+static enum err start_journal(struct module *module, struct usrloc *usrloc)
+{
+    struct server *server = module_server(module);
+    const struct journal_settings settings = {
+        .location = server_location(server),
+        .store = usrloc->store,
+        .writes_through = usrloc->db_mode != 2,
+        .use_domain = usrloc->use_domain != 0,
+        .find_socket = find_socket,
+        .socket_name = socket_name,
+        .context = server,
+        .now = server_now(server),
+        .wall_clock = server_wall_clock(server),
+    };
+
+    return journal_start(&settings, &usrloc->journal);
+}
+
+static enum err start(struct module *module)
+{
+    struct usrloc *usrloc = module_state(module);
+    struct location_rules *rules = server_location_rules(module_server(module));
+    enum err err;
+
+    rules->nat_bflag = usrloc->nat_bflag;
+    rules->use_domain = usrloc->use_domain;
+    rules->matching_mode = usrloc->matching_mode;
+    rules->cseq_delay = usrloc->cseq_delay;
+    if (usrloc->db_mode == 0)
+        return ERR_NONE;
+    err = store_open(usrloc->db_url, &usrloc->store);
+    return err ? err : start_journal(module, usrloc);
+}
+
+static void stop(struct module *module)
+{
+    struct usrloc *usrloc = module_state(module);
+
+    journal_stop(usrloc->journal);
+    store_close(usrloc->store);
+}
+
+CULVERT_MODULE = {
+    .abi = MODULE_ABI,
+    .name = "usrloc",
+    .summary = "Says how bindings are kept, and keeps their copy in the database.",
+    .state_size = sizeof(struct usrloc),
+    .params = params,
+    .hooks = { .on_tick = on_tick },
+    .start = start,
+    .stop = stop,
+};
