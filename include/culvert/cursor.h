@@ -38,17 +38,33 @@ static inline struct str cursor_rest(const struct cursor *c)
 
 void cursor_fail(struct cursor *c);
 /* Takes the byte if it is next; false, without failing, when it is not. */
-bool cursor_skip(struct cursor *c, char byte);
+static inline bool cursor_skip(struct cursor *c, char byte)
+{
+    if (c->at == c->end || *c->at != byte)
+        return false;
+    c->at++;
+    return true;
+}
+
 /* Takes the byte; fails when it is not next. */
 void cursor_expect(struct cursor *c, char byte);
 /* Skips SP and HTAB, and folded line ends (CRLF or LF followed by SP or HTAB). */
 void cursor_skip_lws(struct cursor *c);
-/* LWS byte LWS, as the SIP grammar's SEMI, COMMA, EQUAL, COLON: false when the byte is not there. */
+/* LWS byte LWS, as the SIP grammar's SEMI, COMMA, EQUAL, COLON: false when the byte is not there.
+ */
 bool cursor_skip_sep(struct cursor *c, char byte);
 /* Takes one or more bytes of a class; fails on none. */
 struct str cursor_take(struct cursor *c, const bool class[static 256]);
 /* Takes zero or more bytes of a class. */
-struct str cursor_take_any(struct cursor *c, const bool class[static 256]);
+static inline struct str cursor_take_any(struct cursor *c, const bool class[static 256])
+{
+    const char *start = c->at;
+
+    while (c->at < c->end && class[(unsigned char)*c->at])
+        c->at++;
+    return str_between(start, c->at);
+}
+
 /* Takes everything up to (not including) the byte, or to the end. */
 struct str cursor_take_until(struct cursor *c, char byte);
 /* Takes a decimal number within bounds; fails otherwise. */

@@ -23,19 +23,15 @@ const bool class_token[256] = { CLASS_DIGITS, CLASS_UPPER, CLASS_LOWER, ROW('-')
                                 ROW('!'),     ROW('%'),    ROW('*'),    ROW('_'), ROW('+'),
                                 ROW('`'),     ROW('\''),   ROW('~') };
 
+/* What quoted strings mostly hold: never a quote, an escape or a control. */
+static const bool class_quoted[256] = { CLASS_DIGITS, CLASS_UPPER, CLASS_LOWER, ROW(' '),
+                                        ROW('-'),     ROW('.'),    ROW('_'),    ROW('@') };
+
 void cursor_fail(struct cursor *c)
 {
     if (!c->fault)
         c->fault = c->at;
     c->end = c->at;
-}
-
-bool cursor_skip(struct cursor *c, char byte)
-{
-    if (c->at == c->end || *c->at != byte)
-        return false;
-    c->at++;
-    return true;
 }
 
 void cursor_expect(struct cursor *c, char byte)
@@ -52,10 +48,14 @@ static bool is_blank(char c)
 /* The length of a line end that is followed by a blank, else 0. */
 static size_t fold_length(const struct cursor *c)
 {
-    struct str rest = cursor_rest(c);
-    size_t length = str_starts(rest, STR("\r\n")) ? 2 : str_starts(rest, STR("\n")) ? 1 : 0;
+    const char *at = c->at;
 
-    return length && rest.len > length && is_blank(rest.ptr[length]) ? length : 0;
+    if (*at == '\r')
+        at++;
+    if (at == c->end || *at != '\n')
+        return 0;
+    at++;
+    return at < c->end && is_blank(*at) ? (size_t)(at - c->at) : 0;
 }
 
 void cursor_skip_lws(struct cursor *c)
@@ -88,15 +88,6 @@ struct str cursor_take(struct cursor *c, const bool class[static 256])
     if (taken.len == 0)
         cursor_fail(c);
     return taken;
-}
-
-struct str cursor_take_any(struct cursor *c, const bool class[static 256])
-{
-    const char *start = c->at;
-
-    while (c->at < c->end && class[(unsigned char)*c->at])
-        c->at++;
-    return str_between(start, c->at);
 }
 
 struct str cursor_take_until(struct cursor *c, char byte)
@@ -152,7 +143,10 @@ struct str cursor_take_quoted(struct cursor *c)
     const char *start = c->at;
 
     cursor_expect(c, '"');
-    while (c->at < c->end && *c->at != '"') {
+    for (;;) {
+        cursor_take_any(c, class_quoted);
+        if (c->at == c->end || *c->at == '"')
+            break;
         if (*c->at == '\\')
             skip_quoted_pair(c);
         else
