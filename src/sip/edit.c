@@ -195,12 +195,13 @@ static bool are_header_lines(struct str lines)
 {
     const char *end = lines.ptr + lines.len;
     struct sip_line line = { .end = lines.ptr };
+    enum sip_hdr_id id;
     struct str name;
     struct str value;
 
     while (line.end < end)
         if (!sip_line_take(line.end, end, &line) || line.has_bare_lf || line.has_stray_bytes ||
-            !sip_line_split(line.text, &name, &value))
+            !sip_line_split(line.text, &id, &name, &value))
             return false;
     return true;
 }

@@ -91,14 +91,14 @@ static bool find_length(struct str head, uint64_t *out)
     const char *end = head.ptr + head.len;
     uint64_t length = UINT64_MAX;
     struct sip_line line;
+    enum sip_hdr_id id;
     struct str name;
     struct str value;
 
     if (!sip_line_take(head.ptr, end, &line))
         return false;
     while (sip_line_take_folded(line.end, end, &line) && line.text.len > 0) {
-        if (!sip_line_split(line.text, &name, &value) ||
-            sip_hdr_find_id(name) != SIP_HDR_CONTENT_LENGTH)
+        if (!sip_line_split(line.text, &id, &name, &value) || id != SIP_HDR_CONTENT_LENGTH)
             continue;
         if (!read_length(value, &length))
             return false;

@@ -16,5 +16,7 @@ extern const bool class_param_value[256];
 struct str sip_take_host(struct cursor *c);
 /* generic-param = token [ EQUAL gen-value ], with the wider bytes that URIs allow. */
 struct sip_param sip_take_param(struct cursor *c);
+/* sip_nameaddr_parse that also reads the tag of From and To, and fails on a second one. */
+MUST_USE enum err sip_tagged_parse(struct str text, struct sip_nameaddr *out, struct str *tag);
 /* Fails on the second time that *seen is set. */
 void sip_take_once(struct cursor *c, bool *seen);

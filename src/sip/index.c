@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sip/index.h"
 
+#include "sip/grammar.h"
+
 _Static_assert(SIP_HDR_IDS <= 64, "sip_msg.present has a bit for every header");
 
 void sip_index_refuse(struct sip_index *index, enum err err, unsigned status, const char *what)
@@ -80,25 +82,10 @@ static void index_via(struct sip_index *index, struct str value)
 static void index_nameaddr(struct sip_index *index, struct str value, struct sip_nameaddr *addr,
                            struct str *tag)
 {
-    bool has_tag = false;
-    struct sip_param param;
-    struct str rest;
-
-    if (sip_nameaddr_parse(value, addr) || addr->is_star) {
+    if (sip_tagged_parse(value, addr, tag) || addr->is_star)
         refuse_syntax(index, "From or To malformed");
-        return;
-    }
-    if (addr->uri.text.len > index->limits->uri_bytes)
+    else if (addr->uri.text.len > index->limits->uri_bytes)
         sip_index_refuse(index, ERR_LIMIT, 400, "URI too long");
-    rest = addr->params;
-    while (sip_param_next(&rest, &param)) {
-        if (!str_ieq(param.name, STR("tag")))
-            continue;
-        if (has_tag)
-            refuse_syntax(index, "Two tags in From or To");
-        has_tag = true;
-        *tag = param.value;
-    }
 }
 
 static void index_from(struct sip_index *index, struct str value)
@@ -114,7 +101,7 @@ static void index_to(struct sip_index *index, struct str value)
 /* callid = word [ "@" word ]; spaces are let through, since nothing hangs on them. */
 static void index_call_id(struct sip_index *index, struct str value)
 {
-    if (value.len == 0 || str_has_line_break(value))
+    if (value.len == 0 || str_find_char(value, '\n'))
         refuse_syntax(index, "Call-ID malformed");
     index->msg->call_id = value;
 }
@@ -236,19 +223,20 @@ static void check_line(struct sip_index *index, const struct sip_line *line)
 /* message-header = field-name HCOLON field-value; a line that is none is left out of the index. */
 static void index_line(struct sip_index *index, const struct sip_line *line)
 {
+    enum sip_hdr_id id;
     struct sip_hdr *hdr;
     struct str name;
     struct str value;
 
     check_line(index, line);
-    if (line->has_stray_bytes || !sip_line_split(line->text, &name, &value)) {
+    if (line->has_stray_bytes || !sip_line_split(line->text, &id, &name, &value)) {
         refuse_syntax(index, "Header field malformed");
         return;
     }
     hdr = add_row(index);
     if (!hdr)
         return;
-    hdr->id = sip_hdr_find_id(name);
+    hdr->id = id;
     hdr->name = name;
     hdr->value = value;
     hdr->line = str_between(line->text.ptr, line->end);

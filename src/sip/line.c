@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sip/line.h"
 
-/* The first byte below 0x0e: CR, LF, NUL, and the rare HTAB. */
+/* How many bytes of the word, in order of memory, come before the first one that is marked. */
+static unsigned bytes_before_mark(uint64_t marks)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (unsigned)__builtin_ctzll(marks) / 8;
+#else
+    return (unsigned)__builtin_clzll(marks) / 8;
+#endif
+}
+
+/*
+ * The first byte below 0x0e: CR, LF, NUL, and the rare HTAB. A subtraction marks the top bit of
+ * such bytes; its borrow may mark a 0x0e too, at which the caller goes on as at an HTAB.
+ */
 static const char *find_control(const char *at, const char *end)
 {
     const uint64_t ones = UINT64_MAX / 255;
 
     for (; end - at >= 8; at += 8) {
         uint64_t word;
+        uint64_t marks;
 
         memcpy(&word, at, sizeof word);
-        if ((word - ones * 0x0e) & ~word & (ones * 0x80))
-            break;
+        marks = (word - ones * 0x0e) & ~word & (ones * 0x80);
+        if (marks)
+            return at + bytes_before_mark(marks);
     }
     while (at < end && (unsigned char)*at >= 0x0e)
         at++;
@@ -68,18 +83,46 @@ bool sip_line_take_folded(const char *at, const char *end, struct sip_line *out)
     return true;
 }
 
-bool sip_line_split(struct str text, struct str *name, struct str *value)
+static bool is_token(struct str text)
 {
-    const char *at = text.ptr;
-    const char *end = text.ptr + text.len;
+    for (size_t i = 0; i < text.len; i++)
+        if (!class_token[(unsigned char)text.ptr[i]])
+            return false;
+    return text.len > 0;
+}
 
-    while (at < end && class_token[(unsigned char)*at])
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_space(char c)
+{
+    return is_blank(c) || c == '\r' || c == '\n';
+}
+
+static struct str trim_value(const char *at, const char *end)
+{
+    while (at < end && is_space(*at))
         at++;
-    *name = str_between(text.ptr, at);
-    while (at < end && (*at == ' ' || *at == '\t'))
-        at++;
-    if (name->len == 0 || at == end || *at != ':')
+    while (at < end && is_space(end[-1]))
+        end--;
+    return str_between(at, end);
+}
+
+/* A name from the table is known to be a token, which spares most names the look at each byte. */
+bool sip_line_split(struct str text, enum sip_hdr_id *id, struct str *name, struct str *value)
+{
+    const char *colon = str_find_char(text, ':');
+
+    if (!colon)
         return false;
-    *value = str_trim(str_between(at + 1, end));
+    *name = str_between(text.ptr, colon);
+    while (name->len > 0 && is_blank(name->ptr[name->len - 1]))
+        name->len--;
+    *id = sip_hdr_find_id(*name);
+    if (*id == SIP_HDR_OTHER && !is_token(*name))
+        return false;
+    *value = trim_value(colon + 1, text.ptr + text.len);
     return true;
 }

@@ -5,6 +5,7 @@
  * the bytes it was taken from.
  */
 #include <culvert/cursor.h>
+#include <culvert/sip.h>
 
 struct sip_line {
     struct str text;      /* without the line end; folds inside are still there */
@@ -19,4 +20,4 @@ bool sip_line_take(const char *at, const char *end, struct sip_line *out);
 /* One header: a line with the folded lines that continue it. */
 bool sip_line_take_folded(const char *at, const char *end, struct sip_line *out);
 /* Splits "name SP* : value". False when the name is not a token or ':' is not there. */
-bool sip_line_split(struct str text, struct str *name, struct str *value);
+bool sip_line_split(struct str text, enum sip_hdr_id *id, struct str *name, struct str *value);

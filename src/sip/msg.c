@@ -180,14 +180,15 @@ struct str sip_peek_call_id(struct str bytes)
     struct str rest = skip_line_ends(bytes);
     const char *end = rest.len ? rest.ptr + rest.len : rest.ptr;
     struct sip_line line = { .end = rest.ptr };
+    enum sip_hdr_id id;
     struct str name;
     struct str value;
 
     while (sip_line_take_folded(line.end, end, &line) && line.text.len > 0) {
         char first = char_lower(line.text.ptr[0]);
 
-        if ((first == 'c' || first == 'i') && sip_line_split(line.text, &name, &value) &&
-            sip_hdr_find_id(name) == SIP_HDR_CALL_ID)
+        if ((first == 'c' || first == 'i') && sip_line_split(line.text, &id, &name, &value) &&
+            id == SIP_HDR_CALL_ID)
             return value;
     }
     return (struct str){ 0 };

@@ -60,21 +60,35 @@ static void parse_addr(struct cursor *c, struct sip_nameaddr *addr)
         cursor_fail(c);
 }
 
+/* tag-param = "tag" EQUAL token, once */
+static void parse_tag(struct cursor *c, const struct sip_param *param, struct str *tag)
+{
+    if (!str_ieq(param->name, STR("tag")))
+        return;
+    if (tag->ptr)
+        cursor_fail(c);
+    *tag = param->value;
+}
+
 /* *( SEMI generic-param ) */
-static void parse_params(struct cursor *c, struct sip_nameaddr *addr)
+static void parse_params(struct cursor *c, struct sip_nameaddr *addr, struct str *tag)
 {
     const char *start = NULL;
 
     while (cursor_skip_sep(c, ';')) {
+        struct sip_param param;
+
         if (!start)
             start = c->at;
-        sip_take_param(c);
+        param = sip_take_param(c);
+        if (tag && !c->fault)
+            parse_tag(c, &param, tag);
     }
     if (start)
         addr->params = str_between(start, c->at);
 }
 
-enum err sip_nameaddr_parse(struct str text, struct sip_nameaddr *out)
+enum err sip_tagged_parse(struct str text, struct sip_nameaddr *out, struct str *tag)
 {
     struct cursor c = cursor_over(str_trim(text));
     struct sip_nameaddr addr = { .text = cursor_rest(&c) };
@@ -85,9 +99,14 @@ enum err sip_nameaddr_parse(struct str text, struct sip_nameaddr *out)
         return ERR_NONE;
     }
     parse_addr(&c, &addr);
-    parse_params(&c, &addr);
+    parse_params(&c, &addr, tag);
     if (cursor_finish(&c))
         return ERR_SYNTAX;
     *out = addr;
     return ERR_NONE;
+}
+
+enum err sip_nameaddr_parse(struct str text, struct sip_nameaddr *out)
+{
+    return sip_tagged_parse(text, out, NULL);
 }

@@ -117,13 +117,15 @@ static bool is_scheme(struct str name)
     return true;
 }
 
-static enum uri_scheme find_scheme(struct str name)
+/* False for what is no scheme at all. */
+static bool find_scheme(struct str name, uint8_t *out)
 {
-    enum uri_scheme scheme = URI_SIP;
+    uint8_t scheme = URI_SIP;
 
     while (scheme < URI_OTHER && !str_ieq(schemes[scheme].name, name))
         scheme++;
-    return scheme;
+    *out = scheme;
+    return scheme < URI_OTHER || is_scheme(name);
 }
 
 static bool has_only_uri_bytes(struct str text)
@@ -141,9 +143,9 @@ enum err sip_uri_parse(struct str text, struct sip_uri *out)
     struct str rest;
     struct cursor c;
 
-    if (!has_only_uri_bytes(text) || !str_split(text, ':', &scheme, &rest) || !is_scheme(scheme))
+    if (!has_only_uri_bytes(text) || !str_split(text, ':', &scheme, &rest) ||
+        !find_scheme(scheme, &uri.scheme))
         return ERR_SYNTAX;
-    uri.scheme = (uint8_t)find_scheme(scheme);
     c = cursor_over(rest);
     schemes[uri.scheme].parse_rest(&c, &uri);
     if (cursor_finish(&c))

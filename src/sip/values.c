@@ -57,6 +57,8 @@ static const char *skip_bracketed(const char *at, const char *end)
 /* The comma that ends the first value, or the end. */
 static const char *find_comma(const char *at, const char *end)
 {
+    if (!memchr(at, ',', (size_t)(end - at)))
+        return end;
     for (; at < end && *at != ','; at++) {
         if (*at == '"')
             at = skip_quoted(at, end);
