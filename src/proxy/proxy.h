@@ -72,7 +72,7 @@ typedef void proxy_done_fn(void *context, enum err err, unsigned status);
  * within the call, when every branch was sent or has failed: with ERR_NONE when at least one was
  * sent, else with the reason and its status: ERR_UNRESOLVED 478, ERR_UNREACHABLE 477 (430 for the
  * lost flow of a binding), ERR_UNSUPPORTED 416, ERR_LIMIT 500, ERR_SYNTAX 400, ERR_NOT_FOUND 500 (no
- * target), ERR_DENIED 482 (loop), 483 (too many hops) or 487 (cancelled), ERR_STATE 500 (answered
+ * target), ERR_DENIED 482 (loop), 483 (too many hops) or 487 (cancelled), ERR_NOT_NOW 500 (answered
  * already). In the OpenSER dialect such a failure has then been answered (request->is_answered),
  * unless a failure route is running or no_internal_reply says otherwise.
  */

@@ -33,6 +33,13 @@ static void complete(struct txn *txn, struct txn_input *input)
     client_deliver(txn, input);
 }
 
+/* Nobody waits for an answer: no use in asking again. */
+static void let_go(struct txn *txn, struct txn_input *input)
+{
+    (void)input;
+    timer_stop(txn->layer->wheel, &txn->retransmit);
+}
+
 static void absorb(struct txn *txn, struct txn_input *input)
 {
     (void)input;
@@ -44,6 +51,7 @@ txn_table txn_client_other = {
         [GOT_1XX] = proceed,
         [GOT_2XX] = complete,
         [GOT_FAILURE] = complete,
+        [RELEASED] = let_go,
         [UNREACHABLE] = client_lose,
         [TIMER_E] = retransmit,
         [TIMER_F] = client_time_out,
@@ -52,6 +60,7 @@ txn_table txn_client_other = {
         [GOT_1XX] = client_deliver,
         [GOT_2XX] = complete,
         [GOT_FAILURE] = complete,
+        [RELEASED] = let_go,
         [UNREACHABLE] = client_lose,
         [TIMER_E] = retransmit_slowly,
         [TIMER_F] = client_time_out,

@@ -130,10 +130,10 @@ static enum txn_event reply_event(unsigned status)
 
 enum err server_txn_reply(struct server_txn *server, unsigned status, struct str bytes)
 {
-    struct txn_input input = { .bytes = bytes, .err = ERR_STATE };
+    struct txn_input input = { .bytes = bytes, .err = ERR_NOT_NOW };
 
     txn_handle(&server->txn, reply_event(status), &input);
-    if (status >= 200 && input.err != ERR_STATE) {
+    if (status >= 200 && input.err != ERR_NOT_NOW) {
         server->is_final = true;
         server->has_failed = status >= 300;
     }

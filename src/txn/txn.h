@@ -78,7 +78,7 @@ MUST_USE enum err server_txn_open(struct txn_layer *layer, const struct sip_msg 
                                   void *context, struct server_txn **out);
 /*
  * Sends a response, written completely, to where the request came from (RFC 3261 §18.2.2, RFC
- * 3581), and keeps it for retransmission. ERR_STATE: a final response has gone (2xx to INVITE may
+ * 3581), and keeps it for retransmission. ERR_NOT_NOW: a final response has gone (2xx to INVITE may
  * repeat). ERR_UNREACHABLE: it counts as sent, but the connection is gone.
  */
 MUST_USE enum err server_txn_reply(struct server_txn *txn, unsigned status, struct str bytes);

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a branch: branch route, name resolution, sending, and the next address when one fails
+ * (RFC 3263 §4.3).
+ */
+#include "proxy/flight.h"
+
+/* ---- birth ---- */
+
+static enum err grow_branches(struct request *request)
+{
+    unsigned room = request->branch_room ? 2 * request->branch_room : 4;
+    struct branch **branches;
+
+    if (request->branch_count < request->branch_room)
+        return ERR_NONE;
+    if (request->branch_count >= LEGS_MAX)
+        return ERR_LIMIT;
+    branches = arena_alloc(&request->arena, room * sizeof(struct branch *));
+    if (!branches)
+        return ERR_NOMEM;
+    if (request->branch_count)
+        memcpy(branches, request->branches, request->branch_count * sizeof(struct branch *));
+    request->branches = branches;
+    request->branch_room = room;
+    return ERR_NONE;
+}
+
+enum err leg_create(struct flight *flight, const struct target *target, struct leg **out)
+{
+    struct request *request = &flight->request;
+    struct leg *leg;
+    enum err err = grow_branches(request);
+
+    if (err)
+        return err;
+    leg = arena_zalloc(&request->arena, sizeof *leg);
+    if (!leg)
+        return ERR_NOMEM;
+    if ((err = id_make(flight, request->branch_count, &leg->branch.id)))
+        return err;
+    leg->branch.request = request;
+    leg->branch.index = request->branch_count;
+    leg->branch.step = request->step;
+    leg->branch.target = *target;
+    leg->is_replica = flight->options.is_replica;
+    leg->is_launching = true;
+    flight->launching++;
+    request->branches[request->branch_count++] = &leg->branch;
+    flight_hold(flight);
+    *out = leg;
+    return ERR_NONE;
+}
+
+/* ---- end ---- */
+
+/* Of several legs that could not be sent, the best reason is reported. */
+static void note_launch(struct leg *leg, enum err err, unsigned status)
+{
+    struct flight *flight = flight_of_leg(leg);
+
+    if (!leg->is_launching)
+        return;
+    leg->is_launching = false;
+    flight->launching--;
+    if (err && (!flight->launch_err || choose_prefers(status, flight->launch_status))) {
+        flight->launch_err = err;
+        flight->launch_status = status;
+    }
+}
+
+void leg_finish(struct leg *leg, unsigned status)
+{
+    struct flight *flight = flight_of_leg(leg);
+    struct proxy_user *user = &flight->proxy->user;
+
+    if (leg->branch.state == BRANCH_DONE)
+        return;
+    leg->branch.state = BRANCH_DONE;
+    leg->branch.status = status;
+    timer_stop(flight->proxy->wheel, &leg->branch.timer);
+    if (!leg->has_won && user->on_branch_end)
+        user->on_branch_end(user->context, &leg->branch);
+    flight_release(flight);
+}
+
+/* The caller holds the flight. */
+void leg_fail(struct leg *leg, enum err err, unsigned status)
+{
+    if (leg->branch.state == BRANCH_DONE)
+        return;
+    note_launch(leg, err, status);
+    leg_finish(leg, status);
+}
+
+void leg_let_go(struct leg *leg)
+{
+    struct client_txn *txn = leg->branch.txn;
+
+    leg->branch.txn = NULL;
+    if (!txn)
+        return;
+    client_txn_detach(txn);
+    flight_release(flight_of_leg(leg));
+}
+
+/* ---- timers: fr_timer, then fr_inv_timer ---- */
+
+/* An INVITE is cancelled, and its late answer still wanted; anything else is only let go. */
+static void give_up(struct leg *leg)
+{
+    struct client_txn *txn = leg->branch.txn;
+
+    if (!txn)
+        return;
+    if (leg->branch.request->msg->method == SIP_INVITE) {
+        leg->branch.is_cancelled = true;
+        client_txn_cancel(txn, STR(""));
+    } else {
+        leg_let_go(leg);
+    }
+}
+
+static void time_out(struct leg *leg)
+{
+    struct flight *flight = flight_of_leg(leg);
+    bool is_silent = leg->branch.state == BRANCH_CALLING;
+
+    unsigned status = leg->branch.is_cancelled ? 487 : 408;
+
+    if (leg->branch.state == BRANCH_DONE || (is_silent && leg_fail_over(leg)))
+        return;
+    give_up(leg);
+    leg_finish(leg, status);
+    flight_advance(flight);
+}
+
+static void fire_timer(struct timer *timer)
+{
+    struct leg *leg = CONTAINER_OF(timer, struct leg, branch.timer);
+    struct flight *flight = flight_of_leg(leg);
+
+    flight_hold(flight);
+    time_out(leg);
+    flight_release(flight);
+}
+
+void leg_start_timer(struct leg *leg, bool is_ringing)
+{
+    struct flight *flight = flight_of_leg(leg);
+    const struct proxy_settings *settings = &flight->proxy->settings;
+    struct wheel *wheel = flight->proxy->wheel;
+    msec fr = flight->request.fr_timer, fr_inv = flight->request.fr_inv_timer;
+    msec delay =
+        is_ringing ? (fr_inv ? fr_inv : settings->fr_inv_timer) : (fr ? fr : settings->fr_timer);
+
+    timer_start(wheel, &leg->branch.timer, wheel->now + delay, fire_timer);
+}
+
+/* ---- the client transaction ---- */
+
+static void on_txn_response(void *context, struct client_txn *txn, struct sip_msg *response,
+                            const struct flow *source)
+{
+    (void)txn;
+    response_receive(context, response, source);
+}
+
+/* RFC 3261 §8.1.3.1: a silent hop counts as a 408, a broken one as a 503. */
+static void lose(struct leg *leg, enum err why)
+{
+    struct flight *flight = flight_of_leg(leg);
+    unsigned status = leg->branch.target.has_flow ? 430 : 503;
+
+    if (leg->branch.state == BRANCH_DONE || leg_fail_over(leg))
+        return;
+    if (why == ERR_TIMEOUT)
+        status = 408;
+    leg_finish(leg, leg->branch.is_cancelled ? 487 : status);
+    flight_advance(flight);
+}
+
+/* Nothing is lost while the final response only waits for its reply route. */
+static void on_txn_failure(void *context, struct client_txn *txn, enum err why)
+{
+    struct leg *leg = context;
+    struct flight *flight = flight_of_leg(leg);
+
+    (void)txn;
+    flight_hold(flight);
+    lose(leg, why);
+    flight_release(flight);
+}
+
+static void on_txn_end(void *context, struct client_txn *txn)
+{
+    struct leg *leg = context;
+
+    if (leg->branch.txn == txn)
+        leg->branch.txn = NULL;
+    flight_release(flight_of_leg(leg));
+}
+
+const struct client_txn_user leg_txn_user = { on_txn_response, on_txn_failure, on_txn_end };
+
+/* ---- sending ---- */
+
+/* A later attempt is another transaction, and starts from the edits that there were before. */
+static enum err prepare_attempt(struct leg *leg, struct str *via_branch)
+{
+    *via_branch = leg->branch.id;
+    if (leg->attempt++ == 0)
+        return ERR_NONE;
+    return str_print(&leg->branch.request->arena, via_branch, STR_FMT ".%x",
+                     STR_ARG(leg->branch.id), leg->attempt - 1);
+}
+
+static enum err copy_edits(struct arena *arena, const struct sip_edits *from, struct sip_edits *to)
+{
+    struct sip_edit **link = &to->first;
+
+    *to = (struct sip_edits){ .has_body = from->has_body };
+    for (const struct sip_edit *edit = from->first; edit; edit = edit->next) {
+        struct sip_edit *copy = arena_alloc(arena, sizeof *copy);
+
+        if (!copy)
+            return ERR_NOMEM;
+        *copy = *edit;
+        copy->next = NULL;
+        *link = copy;
+        link = &copy->next;
+    }
+    return ERR_NONE;
+}
+
+static enum err open_txn(struct leg *leg, struct str via_branch, struct str bytes)
+{
+    struct flight *flight = flight_of_leg(leg);
+    struct client_request request = {
+        .method = flight->request.msg->method,
+        .branch = via_branch,
+        .bytes = bytes,
+        .flow = leg->branch.flow,
+    };
+    enum err err =
+        client_txn_open(flight->proxy->layer, &request, &leg_txn_user, leg, &leg->branch.txn);
+
+    if (!err)
+        flight_hold(flight);
+    return err;
+}
+
+static enum err write_and_send(struct leg *leg)
+{
+    struct flight *flight = flight_of_leg(leg);
+    struct departure departure = {
+        .target = &leg->branch.target,
+        .flow = &leg->branch.flow,
+        .edits = &leg->branch.edits,
+    };
+    struct str bytes;
+    enum err err;
+
+    if ((err = prepare_attempt(leg, &departure.via_branch)) ||
+        (err = build_request(flight, &departure, &bytes)))
+        return err;
+    return open_txn(leg, departure.via_branch, bytes);
+}
+
+/* The status that an attempt failed with, 0 when it was sent. */
+static unsigned attempt(struct leg *leg, enum err *err)
+{
+    struct flight *flight = flight_of_leg(leg);
+    struct proxy_user *user = &flight->proxy->user;
+    bool has_more = leg->branch.hop_next < leg->branch.hop_count;
+    unsigned status;
+
+    *err = ERR_NONE;
+    if (has_more)
+        *err = copy_edits(&flight->request.arena, &leg->branch.edits, &leg->clean);
+    if (*err)
+        return 500;
+    status = user->on_branch_ready ? user->on_branch_ready(user->context, &leg->branch) : 0;
+    if (status) {
+        *err = ERR_DENIED;
+        return status;
+    }
+    *err = write_and_send(leg);
+    if (*err == ERR_UNREACHABLE && leg->branch.target.has_flow)
+        return 430;
+    return *err == ERR_LIMIT ? 513 : *err ? hop_status(*err) : 0;
+}
+
+/* Tries the addresses that are left, until one takes it. */
+static unsigned send_next(struct leg *leg, enum err *err)
+{
+    unsigned status = 477;
+
+    *err = ERR_UNREACHABLE;
+    while (*err == ERR_UNREACHABLE && leg->branch.hop_next < leg->branch.hop_count) {
+        if (leg->attempt)
+            leg->branch.edits = leg->clean;
+        leg->branch.flow = leg->branch.hops[leg->branch.hop_next++];
+        status = attempt(leg, err);
+    }
+    return status;
+}
+
+static void was_sent(struct leg *leg)
+{
+    struct flight *flight = flight_of_leg(leg);
+
+    leg->was_sent = true;
+    leg->branch.state = BRANCH_CALLING;
+    flight->has_sent = true;
+    note_launch(leg, ERR_NONE, 0);
+    leg_start_timer(leg, false);
+}
+
+static void send_first(struct leg *leg)
+{
+    struct flight *flight = flight_of_leg(leg);
+    enum err err;
+    unsigned status = send_next(leg, &err);
+
+    if (status)
+        leg_fail(leg, err, status);
+    else
+        was_sent(leg);
+    flight_advance(flight);
+}
+
+bool leg_fail_over(struct leg *leg)
+{
+    struct flight *flight = flight_of_leg(leg);
+    enum err err;
+
+    if (leg->branch.hop_next >= leg->branch.hop_count || leg->branch.is_cancelled ||
+        flight->request.is_cancelled || flight->request.is_answered)
+        return false;
+    if (leg->branch.txn)
+        client_txn_cancel(leg->branch.txn, STR(""));
+    leg_let_go(leg);
+    if (send_next(leg, &err))
+        return false;
+    leg->branch.state = BRANCH_CALLING;
+    leg_start_timer(leg, false);
+    return true;
+}
+
+/* ---- name resolution ---- */
+
+static void on_resolved(void *context, enum err err, const struct flow *hops, unsigned count)
+{
+    struct leg *leg = context;
+    struct flight *flight = flight_of_leg(leg);
+
+    if (leg->branch.state != BRANCH_DONE) {
+        if (!err && count == 0)
+            err = ERR_UNRESOLVED;
+        if (!err)
+            err = hop_copy(flight, &leg->branch.target, hops, count, &leg->branch.hops,
+                           &leg->branch.hop_count);
+        if (!err && !leg->has_failover)
+            leg->branch.hop_count = 1;
+        if (err) {
+            leg_fail(leg, err, hop_status(err));
+            flight_advance(flight);
+        } else {
+            send_first(leg);
+        }
+    }
+    flight_release(flight);
+}
+
+static void resolve(struct leg *leg)
+{
+    struct flight *flight = flight_of_leg(leg);
+    struct outside *outside = flight->proxy->outside;
+    struct hop_choice choice;
+    enum err err = hop_choose(flight, &leg->branch.target, flight->options.destination, &choice);
+
+    flight_hold(flight);
+    if (err && choice.has_flow) {
+        leg_fail(leg, err, 430);
+        flight_advance(flight);
+        flight_release(flight);
+    } else if (err) {
+        on_resolved(leg, err, NULL, 0);
+    } else if (choice.has_flow) {
+        on_resolved(leg, ERR_NONE, &choice.flow, 1);
+    } else {
+        outside->resolve(outside, &choice.query, on_resolved, leg);
+    }
+}
+
+/* ---- the branch route ---- */
+
+void leg_start(struct leg *leg)
+{
+    struct proxy_user *user = &flight_of_leg(leg)->proxy->user;
+
+    leg->has_failover = !flight_of_leg(leg)->options.no_dns_failover;
+    leg->is_asked = true;
+    flight_hold(flight_of_leg(leg));
+    if (user->on_branch)
+        user->on_branch(user->context, &leg->branch);
+    else
+        proxy_branch_continue(&leg->branch, 0);
+}
+
+void proxy_branch_continue(struct branch *branch, unsigned status)
+{
+    struct leg *leg = leg_of(branch);
+    struct flight *flight = flight_of_leg(leg);
+
+    if (!leg->is_asked)
+        return;
+    leg->is_asked = false;
+    if (branch->state != BRANCH_DONE && status) {
+        leg_fail(leg, ERR_NOT_FOUND, status == PROXY_DROP ? 500 : status);
+        flight_advance(flight);
+    } else if (branch->state != BRANCH_DONE) {
+        resolve(leg);
+    }
+    flight_release(flight);
+}

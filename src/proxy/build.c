@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is added to a request as it goes out (RFC 3261 §16.6 steps 1 to 8). */
+#include "dialog/token.h"
+#include "proxy/flight.h"
+
+static const struct str crlf = STR_INIT("\r\n");
+
+static const struct listener *listener_of(const struct flight *flight, const struct flow *flow)
+{
+    const struct proxy_settings *settings = &flight->proxy->settings;
+
+    return flow->socket < settings->listener_count ? &settings->listeners[flow->socket] : NULL;
+}
+
+/* host [ ":" port ] of one of our sockets, or what set_advertised_address() said. */
+static void write_own_address(struct writer *w, const struct request *request,
+                              const struct listener *listener)
+{
+    uint16_t port = listener->advertised_port ? listener->advertised_port : listener->bound.port;
+
+    if (request->advertised_port)
+        port = request->advertised_port;
+    if (request->advertised_host.len)
+        write_str(w, request->advertised_host);
+    else if (listener->advertised_host.len)
+        write_str(w, listener->advertised_host);
+    else
+        addr_write_ip(w, &listener->bound, true);
+    if (port != transport_traits(listener->transport)->default_port) {
+        write_char(w, ':');
+        write_uint(w, port);
+    }
+}
+
+/* ---- Via ---- */
+
+static void write_via(struct writer *w, const struct request *request,
+                      const struct listener *listener, struct str branch)
+{
+    write_str(w, STR("Via: SIP/2.0/"));
+    write_str(w, transport_traits(listener->transport)->via_name);
+    write_char(w, ' ');
+    write_own_address(w, request, listener);
+    if (listener->transport == TRANSPORT_UDP)
+        write_str(w, STR(";rport"));
+    write_str(w, STR(";branch="));
+    write_str(w, branch);
+    write_str(w, crlf);
+}
+
+enum err build_marked_via(struct flight *flight, struct str *out)
+{
+    struct request *request = &flight->request;
+    bool forces = request->force_rport;
+    enum err err;
+
+    if (!flight->has_marked_via || flight->marks_rport != forces) {
+        err = sip_via_mark(request->msg, &request->source.peer, forces, &flight->marked_via);
+        if (err)
+            return err;
+        flight->has_marked_via = true;
+        flight->marks_rport = forces;
+    }
+    *out = flight->marked_via;
+    return ERR_NONE;
+}
+
+/* ---- Record-Route ---- */
+
+/* Tags come from others: only what a URI parameter may hold is put into one. */
+static bool is_param_text(struct str text)
+{
+    static const char safe[] = "-_.!~*'()%+`[]/:&$";
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = char_lower(text.ptr[i]);
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr(safe, c)))
+            return false;
+    }
+    return text.len > 0;
+}
+
+static void write_token(struct writer *w, const struct flight *flight, const struct flow *callee)
+{
+    struct flow_token token = {
+        .caller = flight->request.source,
+        .callee = *callee,
+        .caller_tag = flow_token_tag_hash(flight->request.msg->from_tag),
+    };
+
+    flow_token_write(w, flight->proxy->settings.token_key, &token);
+    write_char(w, '@');
+}
+
+static void write_record_route_user(struct writer *w, const struct flight *flight,
+                                    const struct flow *callee)
+{
+    const struct record_route *wish = &flight->request.record_route;
+
+    if (wish->has_flow_token) {
+        write_token(w, flight, callee);
+    } else if (wish->user.len) {
+        write_str(w, wish->user);
+        write_char(w, '@');
+    }
+}
+
+static void write_record_route_address(struct writer *w, const struct request *request,
+                                       const struct listener *listener, bool is_double)
+{
+    const struct transport_traits *traits = transport_traits(listener->transport);
+
+    if (request->record_route.preset.len) {
+        write_str(w, request->record_route.preset);
+        return;
+    }
+    write_own_address(w, request, listener);
+    if (listener->transport != TRANSPORT_UDP) {
+        write_str(w, STR(";transport="));
+        write_str(w, traits->param_name);
+    }
+    if (is_double)
+        write_str(w, STR(";r2=on"));
+}
+
+static void write_record_route(struct writer *w, const struct flight *flight,
+                               const struct flow *callee, const struct listener *listener,
+                               bool is_double)
+{
+    const struct request *request = &flight->request;
+    const struct record_route *wish = &request->record_route;
+
+    write_str(w, STR("Record-Route: <sip:"));
+    write_record_route_user(w, flight, callee);
+    write_record_route_address(w, request, listener, is_double);
+    write_str(w, wish->has_full_lr ? STR(";lr=on") : STR(";lr"));
+    if (wish->has_from_tag && is_param_text(request->msg->from_tag)) {
+        write_str(w, STR(";ftag="));
+        write_str(w, request->msg->from_tag);
+    }
+    write_str(w, wish->params);
+    write_str(w, STR(">\r\n"));
+}
+
+/* Two of them when the dialog changes sides in us: the one that the callee sees comes first. */
+static void write_record_routes(struct writer *w, const struct flight *flight,
+                                const struct flow *flow, const struct listener *listener)
+{
+    const struct record_route *wish = &flight->request.record_route;
+    const struct listener *inner = listener_of(flight, &flight->request.source);
+    bool is_double = (wish->is_double || wish->has_flow_token) && !wish->preset.len && inner &&
+                     inner != listener;
+
+    if (!wish->is_wanted)
+        return;
+    write_record_route(w, flight, flow, listener, is_double);
+    if (is_double)
+        write_record_route(w, flight, flow, inner, true);
+}
+
+/* ---- Route ---- */
+
+static void write_received_routes(struct writer *w, const struct sip_msg *msg)
+{
+    const struct sip_hdr *hdr = NULL;
+
+    while ((hdr = sip_msg_find(msg, SIP_HDR_ROUTE, hdr)))
+        write_str(w, hdr->line);
+}
+
+/* The hops of a Path come before whatever routes there are; true when lines are to be replaced. */
+static bool write_routes(struct writer *w, const struct request *request, struct str path)
+{
+    if (path.len) {
+        write_str(w, STR("Route: "));
+        write_str(w, path);
+        write_str(w, crlf);
+    }
+    if (request->replaces_routes)
+        write_str(w, request->routes);
+    else if (path.len)
+        write_received_routes(w, request->msg);
+    return path.len || request->replaces_routes;
+}
+
+/* ---- Max-Forwards ---- */
+
+unsigned build_check_hops(struct flight *flight)
+{
+    const struct sip_msg *msg = flight->request.msg;
+
+    if (flight->request.max_forwards < 0 && msg->has_max_forwards && msg->max_forwards == 0)
+        return 483;
+    if (msg->method != SIP_ACK && id_finds_loop(flight))
+        return 482;
+    return 0;
+}
+
+static int hops_left(const struct request *request)
+{
+    if (request->max_forwards >= 0)
+        return request->max_forwards;
+    return request->msg->has_max_forwards ? request->msg->max_forwards - 1 : -1;
+}
+
+/* ---- all of it ---- */
+
+struct lines {
+    struct str via, record_routes, routes;
+    bool replaces_routes;
+};
+
+static enum err write_lines(struct flight *flight, const struct departure *departure,
+                            struct lines *out)
+{
+    struct proxy *proxy = flight->proxy;
+    const struct listener *listener = listener_of(flight, departure->flow);
+    struct writer w = writer_over(proxy->lines, sizeof proxy->lines);
+    struct str text;
+    const char *via_end, *record_routes_end;
+
+    if (!listener)
+        return ERR_UNREACHABLE;
+    write_via(&w, &flight->request, listener, departure->via_branch);
+    via_end = w.at;
+    write_record_routes(&w, flight, departure->flow, listener);
+    record_routes_end = w.at;
+    out->replaces_routes = write_routes(&w, &flight->request, departure->target->path);
+    out->via = str_between(w.start, via_end);
+    out->record_routes = str_between(via_end, record_routes_end);
+    out->routes = str_between(record_routes_end, w.at);
+    return writer_finish(&w, &text);
+}
+
+enum err build_request(struct flight *flight, const struct departure *departure, struct str *out)
+{
+    struct proxy *proxy = flight->proxy;
+    struct writer w = writer_over(proxy->message, sizeof proxy->message);
+    struct sip_outgoing outgoing = {
+        .ruri = departure->target->uri,
+        .max_forwards = hops_left(&flight->request),
+        .edits = { &flight->request.edits, departure->edits },
+    };
+    struct lines lines;
+    enum err err;
+
+    if ((err = build_marked_via(flight, &outgoing.received_via)) ||
+        (err = write_lines(flight, departure, &lines)))
+        return err;
+    outgoing.via = lines.via;
+    outgoing.record_routes = lines.record_routes;
+    outgoing.routes = lines.routes;
+    outgoing.replaces_routes = lines.replaces_routes;
+    if ((err = sip_request_write(&w, flight->request.msg, &outgoing)))
+        return err;
+    return writer_finish(&w, out);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CANCEL (RFC 3261 §9, §16.10). */
+#include "proxy/flight.h"
+
+static void cancel_leg(struct leg *leg, struct str headers)
+{
+    if (leg->branch.state == BRANCH_PREPARING) {
+        leg_fail(leg, ERR_DENIED, 487);
+        return;
+    }
+    if (leg->branch.request->msg->method != SIP_INVITE)
+        return;
+    leg->branch.is_cancelled = true;
+    if (leg->branch.txn)
+        client_txn_cancel(leg->branch.txn, headers);
+}
+
+/* The caller holds the flight, and lets it advance. */
+void cancel_legs(struct flight *flight, struct str headers)
+{
+    struct request *request = &flight->request;
+
+    for (unsigned i = 0; i < request->branch_count; i++) {
+        struct leg *leg = leg_of(request->branches[i]);
+
+        if (leg->branch.state != BRANCH_DONE && !leg->is_replica)
+            cancel_leg(leg, headers);
+    }
+}
+
+void proxy_cancel_branches(struct proxy *proxy, struct request *request, struct str headers)
+{
+    struct flight *flight = flight_of(request);
+
+    flight_enter(flight, proxy);
+    flight_hold(flight);
+    cancel_legs(flight, headers);
+    flight_advance(flight);
+    flight_release(flight);
+}
+
+/* Why the caller hung up travels on (RFC 3326). */
+static struct str reason_lines(struct request *cancel)
+{
+    const struct sip_hdr *hdr = sip_msg_find(cancel->msg, SIP_HDR_REASON, NULL);
+    struct str line;
+
+    if (!hdr || str_has_line_break(hdr->value) ||
+        str_print(&cancel->arena, &line, "Reason: " STR_FMT "\r\n", STR_ARG(hdr->value)))
+        return STR("");
+    return line;
+}
+
+enum err proxy_cancel(struct proxy *proxy, struct request *cancel, struct request *invite)
+{
+    struct flight *flight = flight_of(invite);
+    enum err err = ERR_NONE;
+
+    flight_enter(flight_of(cancel), proxy);
+    if (!cancel->txn)
+        err = reply_open(flight_of(cancel), true);
+    if (!err)
+        err = proxy_reply(proxy, cancel, 200, STR("canceling"), STR(""), STR(""));
+    flight_enter(flight, proxy);
+    if (invite->is_answered || invite->is_cancelled)
+        return err;
+    flight_hold(flight);
+    invite->is_cancelled = true;
+    cancel_legs(flight, reason_lines(cancel));
+    flight_advance(flight);
+    flight_release(flight);
+    return err;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The inside of the proxy. A *flight* is a request with what the proxy alone knows of it; a *leg*
+ * is a branch likewise. Every struct request is the head of a flight, every struct branch of a leg.
+ *
+ * Who keeps a flight: `holds` counts the server transaction, each client transaction, each leg
+ * that is not done, each name resolution, each response that is held, and the failure route. Each
+ * hold is a reference to the request too. With the last one the request is over (on_end).
+ */
+#include <culvert/run.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "proxy/proxy.h"
+
+enum {
+    MESSAGE_ROOM = 128 * 1024, /* the longest message that we write */
+    LINES_ROOM = 32 * 1024,    /* its Via, Record-Route and Route lines */
+    HOPS_MAX = 16,             /* addresses of one name that are tried */
+    LEGS_MAX = 64,             /* branches in the whole life of a request */
+    HELD_MAX = 16,             /* responses of one branch that wait for a reply route */
+    TAG_MAX = 17,              /* of our To tags */
+    BRANCH_ID_MAX = 64,
+};
+
+struct proxy {
+    struct proxy_settings settings;
+    struct proxy_user user;
+    struct wheel *wheel;
+    struct txn_layer *layer;
+    struct outside *outside;
+    struct random_source *random;
+    struct hash_key key;      /* of branch ids and tags: from the server's secret */
+    struct list_node flights; /* with holds */
+    char message[MESSAGE_ROOM];
+    char lines[LINES_ROOM];
+};
+
+/* A response in its own arena, which was taken from the receiver; lies in that arena itself. */
+struct held {
+    struct held *next;
+    struct arena arena;
+    struct sip_msg *msg;
+    struct flow source;
+    struct sip_edits edits; /* made by the reply route */
+    bool is_asked;          /* on_reply was called */
+    bool is_answered;       /* …and proxy_reply_continue */
+    unsigned verdict;       /* its status */
+};
+
+struct leg {
+    struct branch branch; /* first: a branch is a leg */
+    bool is_launching;    /* counted in flight->launching: neither sent nor failed */
+    bool is_asked;        /* on_branch waits for its answer */
+    bool was_sent;
+    bool has_won;    /* a 2xx of it went upstream */
+    bool is_replica; /* its responses are dropped */
+    bool is_refused; /* the reply route has made a failure of it: nothing it says counts */
+    bool is_pumping;
+    bool has_failover; /* more than one hop may be tried */
+    unsigned attempt;  /* at sending */
+    struct sip_edits
+        clean;          /* the edits before on_branch_ready, when there may be another attempt */
+    struct held *queue; /* responses in order; the first may be waiting for its reply route */
+    struct held *final; /* the failure that branch.response is */
+    unsigned queued;
+    char *tag; /* the bytes of branch.to_tag */
+    size_t tag_room;
+};
+
+struct flight {
+    struct request request; /* first: a request is a flight */
+    struct proxy *proxy;    /* NULL until the proxy first saw it */
+    struct list_node node;  /* in proxy->flights while there are holds */
+    unsigned holds;
+    bool was_opened, has_ended;
+    bool has_loop_hash, has_unique, has_tag, has_marked_via;
+    bool marks_rport; /* what marked_via was made with */
+    struct str marked_via;
+    uint64_t loop_hash, unique;
+    char tag[TAG_MAX];
+
+    /* the relay that is being set up */
+    proxy_done_fn *done; /* NULL: none */
+    void *done_context;
+    struct relay_options options;
+    bool is_starting; /* its legs are being made */
+    bool has_sent;
+    unsigned launching;  /* legs that are neither sent nor failed */
+    enum err launch_err; /* the best reason of those that failed */
+    unsigned launch_status;
+    unsigned last_step; /* the step before this relay */
+
+    unsigned failed_step; /* the last step that on_failure was called for */
+    bool in_failure;      /* proxy_failure_continue is awaited */
+
+    bool has_loosed; /* proxy_loose_route has worked */
+    enum loose_result loose;
+    struct str loose_params;
+};
+
+static inline struct flight *flight_of(struct request *request)
+{
+    return CONTAINER_OF(request, struct flight, request);
+}
+
+static inline struct leg *leg_of(struct branch *branch)
+{
+    return CONTAINER_OF(branch, struct leg, branch);
+}
+
+static inline struct flight *flight_of_leg(const struct leg *leg)
+{
+    return flight_of(leg->branch.request);
+}
+
+static inline bool is_final_failure(unsigned status)
+{
+    return status >= 300;
+}
+
+/* ---- request.c ---- */
+
+void flight_hold(struct flight *flight);
+void flight_release(struct flight *flight);
+/* The proxy meets the request. */
+void flight_enter(struct flight *flight, struct proxy *proxy);
+/* The Request-URI that the request has now. */
+struct str flight_uri(const struct flight *flight);
+/* Takes over the arena of a response; NULL without memory. */
+struct held *held_take(struct sip_msg *msg, const struct flow *source);
+void held_free(struct held *held);
+
+/* ---- id.c: branch parameters, tags, loops ---- */
+
+enum err id_make(struct flight *flight, unsigned index, struct str *out);
+/* The same for the same request, however often it comes: for forwarding without a transaction. */
+enum err id_make_stateless(struct flight *flight, struct str *out);
+/* True for a branch parameter that we made; the socket that its request came in on. */
+bool id_read(const struct proxy *proxy, struct str branch, uint16_t *socket);
+/* The request has come back unchanged. */
+bool id_finds_loop(struct flight *flight);
+struct str id_tag(struct flight *flight);
+
+/* ---- hop.c: where a request goes ---- */
+
+struct hop_choice {
+    bool has_flow;
+    struct flow flow;
+    struct resolve_query query; /* when there is no flow */
+};
+
+enum err hop_choose(const struct flight *flight, const struct target *target,
+                    struct str destination, struct hop_choice *out);
+/* "proto:host:port", "host:port" or a URI. */
+enum err hop_parse(struct str destination, struct resolve_query *out);
+/* Copies what the resolver found into the request's arena. */
+enum err hop_copy(struct flight *flight, const struct target *target, const struct flow *hops,
+                  unsigned count, struct flow **out, unsigned *out_count);
+/* What a reply says about an error in finding or reaching the next hop. */
+unsigned hop_status(enum err err);
+
+/* ---- build.c: what is written ---- */
+
+struct departure {
+    const struct target *target;
+    const struct flow *flow;
+    struct str via_branch;
+    const struct sip_edits *edits; /* of the branch; NULL: none */
+};
+
+/* The bytes are the proxy's until the next message is written. */
+enum err build_request(struct flight *flight, const struct departure *departure, struct str *out);
+/* The topmost via-parm as we write it: with received and rport. */
+enum err build_marked_via(struct flight *flight, struct str *out);
+/* 0: go on; else the status to refuse with: 483, 482. */
+unsigned build_check_hops(struct flight *flight);
+
+/* ---- branch.c: the life of one leg ---- */
+
+enum err leg_create(struct flight *flight, const struct target *target, struct leg **out);
+void leg_start(struct leg *leg);
+/* Ends it; a status of 300 or more: it has lost. */
+void leg_finish(struct leg *leg, unsigned status);
+/* Gives up a leg that was not sent. */
+void leg_fail(struct leg *leg, enum err err, unsigned status);
+/* Forgets the client transaction, which ends by itself. */
+void leg_let_go(struct leg *leg);
+/* Tries the next address; false when there is none, or no use in it. */
+bool leg_fail_over(struct leg *leg);
+void leg_start_timer(struct leg *leg, bool is_ringing);
+
+extern const struct client_txn_user leg_txn_user;
+
+/* ---- relay.c: the legs of a request ---- */
+
+/* After something has changed: reports the relay, runs the failure route, answers. */
+void flight_advance(struct flight *flight);
+
+/* ---- response.c ---- */
+
+void response_receive(struct leg *leg, struct sip_msg *msg, const struct flow *source);
+/* Sends the best of the failures upstream. */
+void response_answer(struct flight *flight);
+/* Frees the failures that nobody will look at any more. */
+void response_forget(struct flight *flight, unsigned before_step);
+
+/* ---- choose.c ---- */
+
+/* The best leg of the step; NULL when none has a status. */
+struct leg *choose_best(const struct flight *flight, unsigned step);
+/* True when a is to be preferred to b. */
+bool choose_prefers(unsigned a, unsigned b);
+/* Adds the challenges of the other legs of the step to a 401 or 407. */
+enum err choose_merge_challenges(const struct flight *flight, struct leg *best);
+
+/* ---- cancel.c ---- */
+
+void cancel_legs(struct flight *flight, struct str headers);
+
+/* ---- reply.c ---- */
+
+/* Sends through the server transaction and remembers it. */
+enum err reply_send(struct flight *flight, unsigned status, bool is_local, struct str bytes);
+/* Past the server transaction, by the same way. */
+enum err reply_send_stray(struct flight *flight, struct str bytes);
+enum err reply_open(struct flight *flight, bool no_100);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The next hop of a request, before its name is resolved (RFC 3261 §16.6 steps 6 and 7). */
+#include "proxy/flight.h"
+
+/* ---- from text ---- */
+
+static enum err query_of_uri(const struct sip_uri *uri, struct resolve_query *out)
+{
+    struct str maddr;
+    struct sip_param param;
+    enum err err;
+
+    if (uri->scheme != URI_SIP)
+        return ERR_UNSUPPORTED;
+    if ((err = sip_uri_transport(uri, &out->transport)))
+        return err;
+    maddr = sip_param_value(uri->params, STR("maddr"));
+    out->host = maddr.len ? maddr : uri->host;
+    out->port = uri->has_port ? uri->port : 0;
+    out->has_transport = sip_param_find(uri->params, STR("transport"), &param);
+    return out->host.len ? ERR_NONE : ERR_SYNTAX;
+}
+
+static enum err query_of_uri_text(struct str text, struct resolve_query *out)
+{
+    struct sip_uri uri;
+    enum err err = sip_uri_parse(text, &uri);
+
+    return err ? err : query_of_uri(&uri, out);
+}
+
+/* The first value of a list of name-addrs: Route, Path. */
+static enum err query_of_list(struct str list, struct resolve_query *out)
+{
+    struct sip_nameaddr first;
+    struct str value;
+    enum err err;
+
+    if (!sip_list_next(&list, &value))
+        return ERR_SYNTAX;
+    if ((err = sip_nameaddr_parse(value, &first)))
+        return err;
+    return query_of_uri(&first.uri, out);
+}
+
+/* host [ ":" port ], where an IPv6 address has brackets */
+static enum err parse_host_port(struct str text, struct resolve_query *out)
+{
+    const char *bracket = text.len && text.ptr[0] == '[' ? str_find_char(text, ']') : NULL;
+    struct str rest = bracket ? str_between(bracket + 1, text.ptr + text.len) : text;
+    const char *colon = str_find_char(rest, ':');
+    uint64_t port = 0;
+
+    out->host = colon ? str_between(text.ptr, colon) : text;
+    if (colon && str_to_uint(str_between(colon + 1, text.ptr + text.len), 1, 65535, &port))
+        return ERR_SYNTAX;
+    out->port = (uint16_t)port;
+    return out->host.len ? ERR_NONE : ERR_SYNTAX;
+}
+
+enum err hop_parse(struct str destination, struct resolve_query *out)
+{
+    struct str proto, rest;
+
+    *out = (struct resolve_query){ .socket = SOCKET_ANY };
+    if (str_istarts(destination, STR("sip:")) || str_istarts(destination, STR("sips:")))
+        return query_of_uri_text(destination, out);
+    if (str_split(destination, ':', &proto, &rest) &&
+        transport_find(proto, &out->transport) == ERR_NONE) {
+        out->has_transport = true;
+        return parse_host_port(rest, out);
+    }
+    return parse_host_port(destination, out);
+}
+
+/* ---- the choice ---- */
+
+/* The first of the Route lines that loose_route() has left. */
+static struct str first_route(const struct request *request)
+{
+    struct str routes = request->replaces_routes ? request->routes : (struct str){ 0 };
+    const char *colon = str_find_char(routes, ':');
+    const char *end = str_find_char(routes, '\r');
+
+    return colon && end && colon < end ? str_trim(str_between(colon + 1, end)) : (struct str){ 0 };
+}
+
+/* A stream is never dialled for a flow: whoever registered on it is reachable there or not at all.
+ */
+static enum err choose_flow(const struct target *target, struct hop_choice *out)
+{
+    const struct flow *flow = &target->flow;
+
+    out->has_flow = true;
+    out->flow = *flow;
+    if (transport_traits((enum transport)flow->transport)->is_reliable && !flow->connection)
+        return ERR_UNREACHABLE;
+    return ERR_NONE;
+}
+
+enum err hop_choose(const struct flight *flight, const struct target *target,
+                    struct str destination, struct hop_choice *out)
+{
+    struct str route = first_route(&flight->request);
+    enum err err;
+
+    *out = (struct hop_choice){ 0 };
+    if (destination.len)
+        err = hop_parse(destination, &out->query);
+    else if (target->dst_uri.len)
+        err = query_of_uri_text(target->dst_uri, &out->query);
+    else if (target->has_flow)
+        return choose_flow(target, out);
+    else if (route.len)
+        err = query_of_list(route, &out->query);
+    else if (target->path.len)
+        err = query_of_list(target->path, &out->query);
+    else
+        err = query_of_uri_text(target->uri, &out->query);
+    out->query.socket = target->socket;
+    return err;
+}
+
+/* ---- what was found ---- */
+
+/* Unless told otherwise we send from the socket that the request came in on, where it fits. */
+static void prefer_source_socket(const struct flight *flight, struct flow *hop)
+{
+    const struct proxy_settings *settings = &flight->proxy->settings;
+    uint16_t socket = flight->request.source.socket;
+
+    if (settings->is_multihomed || socket >= settings->listener_count)
+        return;
+    if (settings->listeners[socket].transport == (enum transport)hop->transport &&
+        settings->listeners[socket].bound.family == hop->peer.family)
+        hop->socket = socket;
+}
+
+enum err hop_copy(struct flight *flight, const struct target *target, const struct flow *hops,
+                  unsigned count, struct flow **out, unsigned *out_count)
+{
+    struct flow *copy;
+
+    if (count > HOPS_MAX)
+        count = HOPS_MAX;
+    copy = arena_alloc(&flight->request.arena, count * sizeof *copy);
+    if (!copy)
+        return ERR_NOMEM;
+    for (unsigned i = 0; i < count; i++) {
+        copy[i] = hops[i];
+        if (target->socket == SOCKET_ANY)
+            prefer_source_socket(flight, &copy[i]);
+    }
+    *out = copy;
+    *out_count = count;
+    return ERR_NONE;
+}
+
+unsigned hop_status(enum err err)
+{
+    switch (err) {
+    case ERR_UNRESOLVED:
+        return 478;
+    case ERR_UNREACHABLE:
+        return 477;
+    case ERR_UNSUPPORTED:
+        return 416;
+    case ERR_SYNTAX:
+    case ERR_RANGE:
+        return 400;
+    case ERR_TIMEOUT:
+        return 408;
+    default:
+        return 500;
+    }
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "proxy/flight.h"
+
+/* Every worker derives the same key, also after a restart: it is asked to know its own again. */
+static void derive_key(const uint8_t *secret, struct hash_key *out)
+{
+    struct hash_key raw;
+
+    memcpy(&raw, secret, sizeof raw);
+    out->k[0] = hash_str(&raw, STR("branch 0"));
+    out->k[1] = hash_str(&raw, STR("branch 1"));
+}
+
+enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel,
+                      struct txn_layer *layer, struct outside *outside,
+                      struct random_source *random, const struct proxy_user *user,
+                      struct proxy **out)
+{
+    struct proxy *proxy = malloc(sizeof *proxy);
+
+    if (!proxy)
+        return ERR_NOMEM;
+    proxy->settings = *settings;
+    proxy->user = *user;
+    proxy->wheel = wheel;
+    proxy->layer = layer;
+    proxy->outside = outside;
+    proxy->random = random;
+    derive_key(settings->token_key, &proxy->key);
+    list_init(&proxy->flights);
+    *out = proxy;
+    return ERR_NONE;
+}
+
+static void free_queue(struct leg *leg)
+{
+    struct held *held;
+
+    while ((held = leg->queue)) {
+        leg->queue = held->next;
+        held_free(held);
+    }
+    held_free(leg->final);
+    leg->final = NULL;
+}
+
+/* Drops all holds at once, without a word to the user. */
+static void abandon(struct flight *flight)
+{
+    struct request *request = &flight->request;
+    unsigned holds = flight->holds;
+
+    for (unsigned i = 0; i < request->branch_count; i++) {
+        struct leg *leg = leg_of(request->branches[i]);
+
+        timer_stop(flight->proxy->wheel, &leg->branch.timer);
+        if (leg->branch.txn)
+            client_txn_detach(leg->branch.txn);
+        free_queue(leg);
+    }
+    list_remove(&flight->node);
+    while (holds--)
+        request_unref(request);
+}
+
+void proxy_destroy(struct proxy *proxy)
+{
+    if (!proxy)
+        return;
+    LIST_EACH_SAFE(node, &proxy->flights)
+    abandon(CONTAINER_OF(node, struct flight, node));
+    free(proxy);
+}

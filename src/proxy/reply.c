@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers of our own, with and without a transaction. */
+#include "proxy/flight.h"
+
+/* ---- the server transaction ---- */
+
+/* Nobody is left to hear the answer: as if he had cancelled. */
+static void on_txn_failure(void *context, struct server_txn *txn, enum err why)
+{
+    struct request *request = context;
+    struct flight *flight = flight_of(request);
+
+    (void)txn;
+    if (why != ERR_UNREACHABLE || request->is_answered)
+        return;
+    flight_hold(flight);
+    request->is_cancelled = true;
+    cancel_legs(flight, STR(""));
+    flight_advance(flight);
+    flight_release(flight);
+}
+
+static void on_txn_end(void *context, struct server_txn *txn)
+{
+    struct request *request = context;
+
+    (void)txn;
+    request->txn = NULL;
+    flight_release(flight_of(request));
+}
+
+static const struct server_txn_user txn_user = { on_txn_failure, on_txn_end };
+
+static enum err send_trying(struct flight *flight)
+{
+    bool is_openser = flight->proxy->settings.is_openser;
+
+    return proxy_reply(flight->proxy, &flight->request, 100,
+                       is_openser ? STR("Giving a try")
+                                  : STR("trying -- your call is important to us"),
+                       STR(""), STR(""));
+}
+
+enum err reply_open(struct flight *flight, bool no_100)
+{
+    struct request *request = &flight->request;
+    enum err err;
+
+    if (request->txn)
+        return ERR_EXISTS;
+    if (flight->was_opened)
+        return ERR_NOT_NOW;
+    err = server_txn_open(flight->proxy->layer, request->msg, &request->source, &txn_user, request,
+                          &request->txn);
+    if (err)
+        return err;
+    flight->was_opened = true;
+    flight_hold(flight);
+    if (request->msg->method == SIP_INVITE && !no_100 && !request->no_auto_100)
+        (void)!send_trying(flight);
+    return ERR_NONE;
+}
+
+enum err proxy_open(struct proxy *proxy, struct request *request)
+{
+    flight_enter(flight_of(request), proxy);
+    return reply_open(flight_of(request), false);
+}
+
+enum err reply_send(struct flight *flight, unsigned status, bool is_local, struct str bytes)
+{
+    struct request *request = &flight->request;
+    enum err err;
+
+    if (request->force_rport)
+        server_txn_force_rport(request->txn);
+    err = server_txn_reply(request->txn, status, bytes);
+    if (err == ERR_NOT_NOW)
+        return err;
+    request->last_status = status;
+    request->last_status_is_local = is_local;
+    if (status >= 200)
+        request->is_answered = true;
+    return err;
+}
+
+enum err reply_send_stray(struct flight *flight, struct str bytes)
+{
+    struct request *request = &flight->request;
+    struct outside *outside = flight->proxy->outside;
+    struct flow flow;
+
+    txn_reply_flow(request->msg, &request->source, request->force_rport, &flow);
+    return outside->send(outside, &flow, bytes);
+}
+
+/* ---- replies ---- */
+
+static enum err join_headers(struct flight *flight, struct str headers, struct str *out)
+{
+    struct request *request = &flight->request;
+    struct str own = flight->proxy->settings.server_header;
+
+    if (!own.len && !request->reply_headers.len) {
+        *out = headers;
+        return ERR_NONE;
+    }
+    return str_print(&request->arena, out, STR_FMT STR_FMT STR_FMT, STR_ARG(own),
+                     STR_ARG(request->reply_headers), STR_ARG(headers));
+}
+
+static enum err write_reply(struct flight *flight, struct sip_reply *reply, struct str *out)
+{
+    struct proxy *proxy = flight->proxy;
+    struct writer w = writer_over(proxy->message, sizeof proxy->message);
+    enum err err;
+
+    reply->to_tag = id_tag(flight);
+    if ((err = build_marked_via(flight, &reply->received_via)) ||
+        (err = join_headers(flight, reply->headers, &reply->headers)) ||
+        (err = sip_reply_write(&w, flight->request.msg, reply)))
+        return err;
+    return writer_finish(&w, out);
+}
+
+static void tell_final(struct flight *flight, unsigned status, struct str reason)
+{
+    struct proxy_user *user = &flight->proxy->user;
+
+    if (user->on_final)
+        user->on_final(user->context, &flight->request, status,
+                       reason.len ? reason : sip_reason_phrase(status), NULL);
+}
+
+/* Legs that still run are of no use after a final answer. */
+static enum err reply_in_txn(struct flight *flight, unsigned status, struct str reason,
+                             struct str bytes)
+{
+    bool was_answered = flight->request.is_answered;
+    enum err err;
+
+    flight_hold(flight);
+    err = reply_send(flight, status, true, bytes);
+    if (status >= 200 && !was_answered && err != ERR_NOT_NOW) {
+        cancel_legs(flight, STR(""));
+        tell_final(flight, status, reason);
+        flight_advance(flight);
+    }
+    flight_release(flight);
+    return err;
+}
+
+enum err proxy_reply(struct proxy *proxy, struct request *request, unsigned status,
+                     struct str reason, struct str headers, struct str body)
+{
+    struct flight *flight = flight_of(request);
+    struct sip_reply reply = {
+        .status = status, .reason = reason, .headers = headers, .body = body
+    };
+    struct str bytes;
+    enum err err;
+
+    if (request->msg->method == SIP_ACK || request->is_answered)
+        return ERR_NOT_NOW;
+    flight_enter(flight, proxy);
+    if ((err = write_reply(flight, &reply, &bytes)))
+        return err;
+    request->reply_headers = (struct str){ 0 };
+    if (request->txn)
+        return reply_in_txn(flight, status, reason, bytes);
+    request->last_status = status;
+    request->last_status_is_local = true;
+    request->is_answered = status >= 200;
+    return reply_send_stray(flight, bytes);
+}
