@@ -29,10 +29,10 @@ run: all
 	@sh conf/run.sh $(BUILD)
 
 test: test-deps $(BUILD)/build.ninja
-	@tests/run.sh $(BUILD) quick
+	@python3 tests/run.py $(BUILD) quick
 
 test-all: test-deps $(BUILD)/build.ninja
-	@tests/run.sh $(BUILD) all
+	@python3 tests/run.py $(BUILD) all
 
 fuzz: deps
 	$(call install,$(call missing,$(FUZZ_PACKAGES)))

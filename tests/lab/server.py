@@ -9,6 +9,7 @@ import abc
 import asyncio
 import hashlib
 import json
+import os
 import socket
 import sqlite3
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ async def answers_options(host: Host, address: str, patience: float = 0.1) -> bo
 
 
 class Culvert(Server):
-    BUILD = REPOSITORY / "build"
+    BUILD = Path(os.environ.get("CULVERT_BUILD", REPOSITORY / "build"))
     DAEMON = BUILD / "culvert"
     CONTROL = BUILD / "culvertctl"
     MODULES = BUILD / "modules"
