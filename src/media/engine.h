@@ -58,6 +58,9 @@ MUST_USE enum err relay_create_on(struct media_engine *engine,
 /* The engine on UDP sockets, a thread a lane (0: one per core). */
 MUST_USE enum err sockets_engine_create(unsigned lane_count, struct media_engine **out);
 
+/* Can sockets be bound to this address? The reason why not is logged. */
+MUST_USE enum err sockets_try(const struct addr *local);
+
 /* What the engine calls. Packets that came to one half of a pair, on the pair's lane. */
 void media_receive(struct media_ports *ports, enum media_half half,
                    const struct media_packet packets[], unsigned count, msec now);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way of a packet through a session: valid? from whom? to whom? */
+#include <culvert/log.h>
+
 #include "media/session.h"
 
 enum {
@@ -99,16 +101,32 @@ static bool choose_halves(struct passage *p)
     return p->kind != RTP_INVALID;
 }
 
+static void log_latch(const struct passage *p, const struct addr *from)
+{
+    const struct stream *stream = p->leg->stream;
+    char text[ADDR_TEXT_MAX];
+
+    log_debug("media: call " STR_FMT ", %s %s of the %s comes from %s",
+              STR_ARG(stream->session->call_id), stream->media,
+              p->latch == HALF_RTP ? "RTP" : "RTCP",
+              p->leg->side == RELAY_CALLER ? "caller" : "callee", addr_text(from, text));
+}
+
 static bool is_from_party(const struct passage *p, const struct addr *from)
 {
     struct latch *latch = &p->leg->halves[p->latch].latch;
+    bool is_held = latch_holds(latch, from);
     struct latch_trust trust;
 
-    if (!latch_holds(latch, from) && !is_allowed(p->leg, from))
+    if (!is_held && !is_allowed(p->leg, from))
         return false;
     trust = (struct latch_trust){ p->leg->halves[p->latch].described, p->leg->party.source,
                                   p->leg->party.policy };
-    return latch_accept(latch, &trust, from, p->now);
+    if (!latch_accept(latch, &trust, from, p->now))
+        return false;
+    if (!is_held)
+        log_latch(p, from);
+    return true;
 }
 
 /* Whether a party multiplexes is what its packets say, once there are any. */

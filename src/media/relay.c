@@ -7,6 +7,12 @@
 
 #include "media/session.h"
 
+static void set_default(msec *value, msec otherwise)
+{
+    if (*value == 0)
+        *value = otherwise;
+}
+
 static struct relay_settings with_defaults(const struct relay_settings *given)
 {
     struct relay_settings settings = *given;
@@ -16,35 +22,51 @@ static struct relay_settings with_defaults(const struct relay_settings *given)
         settings.port_min = 30000;
     if (settings.port_max == 0)
         settings.port_max = 39999;
-    if (settings.silence_timeout == 0)
-        settings.silence_timeout = 60000;
-    if (settings.setup_timeout == 0)
-        settings.setup_timeout = 180000;
-    if (settings.hold_timeout == 0)
-        settings.hold_timeout = 3600000;
+    set_default(&settings.port_rest, 5000);
+    set_default(&settings.silence_timeout, 60000);
+    set_default(&settings.setup_timeout, 180000);
+    set_default(&settings.hold_timeout, 3600000);
     return settings;
+}
+
+/* A description that names "any address" would put the call on hold. */
+static bool can_stand_in_sdp(const struct addr *addr)
+{
+    char text[ADDR_TEXT_MAX];
+
+    if (!addr_is_unspecified(addr))
+        return true;
+    log_warning("media: %s is no address that phones can send to; name one in media_address",
+                addr_text(addr, text));
+    return false;
 }
 
 static enum err add_interface(struct relay *relay, const struct relay_interface *given)
 {
     struct media_interface *interface = &relay->interfaces[relay->interface_count];
-    enum err err = port_pool_init(&interface->pool, relay->settings.port_min,
-                                  relay->settings.port_max, relay->settings.port_rest);
+    bool is_seen_otherwise = given->advertised.family != ADDR_NONE;
+    enum err err;
 
-    if (err)
-        return err;
     interface->local = given->local;
-    interface->advertised =
-        given->advertised.family == ADDR_NONE ? given->local : given->advertised;
-    relay->interface_count++;
-    return ERR_NONE;
+    interface->local.port = 0;
+    interface->advertised = is_seen_otherwise ? given->advertised : given->local;
+    if (!can_stand_in_sdp(&interface->advertised))
+        return ERR_NONE;
+    err = port_pool_init(&interface->pool, relay->settings.port_min, relay->settings.port_max,
+                         relay->settings.port_rest);
+    if (err)
+        log_error("media: no pair of ports in %u-%u: %s", relay->settings.port_min,
+                  relay->settings.port_max, err_name(err));
+    else
+        relay->interface_count++;
+    return err;
 }
 
 static enum err fill_relay(struct relay *relay, const struct relay_settings *settings)
 {
     enum err err = ERR_NONE;
 
-    relay->interfaces = calloc(settings->interface_count, sizeof *relay->interfaces);
+    relay->interfaces = calloc(settings->interface_count + 1UL, sizeof *relay->interfaces);
     relay->totals = aligned_alloc(_Alignof(struct lane_totals),
                                   relay->engine->lane_count * sizeof *relay->totals);
     if (!relay->interfaces || !relay->totals)
@@ -86,9 +108,14 @@ enum err relay_create(const struct relay_settings *settings, struct random_sourc
                       const struct relay_user *user, struct relay **out)
 {
     struct media_engine *engine;
-    enum err err = sockets_engine_create(settings->threads, &engine);
+    enum err err;
 
-    return err ? err : relay_create_on(engine, settings, random, user, out);
+    for (unsigned i = 0; i < settings->interface_count; i++)
+        if ((err = sockets_try(&settings->interfaces[i].local)))
+            return err;
+    if ((err = sockets_engine_create(settings->threads, &engine)))
+        return err;
+    return relay_create_on(engine, settings, random, user, out);
 }
 
 void relay_destroy(struct relay *relay)
@@ -112,19 +139,35 @@ static bool is_at(const struct media_interface *interface, const struct addr *ad
     return addr_same_ip(&interface->local, addr) || addr_same_ip(&interface->advertised, addr);
 }
 
-enum err relay_choose_interface(const struct relay *relay, const struct relay_party *party,
-                                unsigned *out)
+static bool has_address(const struct relay *relay, const struct addr *addr)
 {
-    uint8_t family = party->local.family != ADDR_NONE ? party->local.family : party->source.family;
+    for (unsigned i = 0; i < relay->interface_count; i++)
+        if (is_at(&relay->interfaces[i], addr))
+            return true;
+    return false;
+}
 
+/* Our address on the party's side decides; when media has none there, the family. */
+static bool suits(const struct relay *relay, unsigned interface, const struct relay_party *party)
+{
+    const struct addr *wanted = party->local.family != ADDR_NONE ? &party->local : &party->source;
+
+    if (has_address(relay, &party->local))
+        return is_at(&relay->interfaces[interface], &party->local);
+    return relay->interfaces[interface].local.family == wanted->family;
+}
+
+bool relay_ports_suit(const struct relay *relay, const struct media_ports *ports,
+                      const struct relay_party *party)
+{
+    return ports && suits(relay, ports->interface, party);
+}
+
+static enum err choose_interface(const struct relay *relay, const struct relay_party *party,
+                                 unsigned *out)
+{
     for (unsigned i = 0; i < relay->interface_count; i++) {
-        if (is_at(&relay->interfaces[i], &party->local)) {
-            *out = i;
-            return ERR_NONE;
-        }
-    }
-    for (unsigned i = 0; i < relay->interface_count; i++) {
-        if (relay->interfaces[i].local.family == family) {
+        if (suits(relay, i, party)) {
             *out = i;
             return ERR_NONE;
         }
@@ -150,22 +193,33 @@ static void give_port(struct relay *relay, unsigned interface, uint16_t port, ms
     lock_give(&relay->pools);
 }
 
-enum err relay_open_ports(struct relay *relay, unsigned interface, unsigned lane, struct leg *leg,
-                          msec now, struct media_ports **out)
+/* A pair that another program has is left to rest, and the next one is tried. */
+static enum err open_any(struct relay *relay, unsigned interface, struct leg *leg, msec now,
+                         struct media_ports **out)
 {
+    unsigned lane = leg->stream->session->lane;
     unsigned tries = relay->interfaces[interface].pool.pair_count;
     struct addr local;
     enum err err;
 
     do {
         if ((err = take_port(relay, interface, now, &local)))
-            break;
+            return err;
         err = relay->engine->open(relay->engine, lane, leg, &local, out);
         if (err)
             give_port(relay, interface, local.port, now);
-    } while (err == ERR_EXISTS && --tries > 0); /* it rests now, and we try another */
-    if (err == ERR_EXISTS)
-        err = ERR_EXHAUSTED;
+    } while (err == ERR_EXISTS && --tries > 0);
+    return err == ERR_EXISTS ? ERR_EXHAUSTED : err;
+}
+
+enum err relay_open_ports(struct relay *relay, const struct relay_party *party, struct leg *leg,
+                          msec now, struct media_ports **out)
+{
+    unsigned interface;
+    enum err err = choose_interface(relay, party, &interface);
+
+    if (!err)
+        err = open_any(relay, interface, leg, now, out);
     if (err == ERR_EXHAUSTED)
         atomic_fetch_add_explicit(&relay->exhausted, 1, memory_order_relaxed);
     if (!err)

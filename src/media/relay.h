@@ -27,6 +27,7 @@ enum latch_policy {
     LATCH_ANY,    /* anyone; only for peers that the operator trusts */
 };
 
+/* A member that is 0 takes the value in its comment. */
 struct relay_settings {
     uint16_t port_min;        /* 30000 */
     uint16_t port_max;        /* 39999 */
@@ -80,7 +81,10 @@ struct relay_user {
     void (*on_timeout)(void *context, const struct relay_report *report);
 };
 
-/* The clock is the monotonic one that later `now` arguments come from. */
+/*
+ * The clock is the monotonic one that later `now` arguments come from. `random` is the relay's alone
+ * until relay_destroy. ERR_IO: an interface's address cannot be bound, ERR_RANGE: no ports; logged.
+ */
 MUST_USE enum err relay_create(const struct relay_settings *settings, struct random_source *random,
                                const struct relay_user *user, struct relay **out);
 /* Ends all sessions, joins the threads, closes the sockets. */

@@ -105,24 +105,21 @@ static void close_ports(struct session *session, struct media_ports *ports)
         engine->close(engine, ports);
 }
 
-/* Opens what the receiver's leg of one stream lacks; NULL when it lacks nothing. */
+/* Opens what the receiver's leg of one stream lacks, or has where the receiver no longer is. */
 static enum err open_missing(struct session *session, const struct relay_describe *what,
                              unsigned index, enum relay_side receiver, struct media_ports **out)
 {
     struct stream *stream = reach_stream(session, index);
     struct leg *leg;
-    unsigned interface;
     enum err err;
 
     if (!stream)
         return ERR_NOMEM;
     leg = &stream->legs[receiver];
-    if (leg->ports)
+    if (relay_ports_suit(session->relay, leg->ports, &what->receiver))
         return ERR_NONE;
-    if ((err = relay_choose_interface(session->relay, &what->receiver, &interface)))
-        return err;
-    session_ref(session);
-    err = relay_open_ports(session->relay, interface, session->lane, leg, what->now, out);
+    session_ref(session); /* the pair's */
+    err = relay_open_ports(session->relay, &what->receiver, leg, what->now, out);
     if (err)
         session_unref(session);
     return err;
@@ -200,14 +197,21 @@ static void describe_stream(struct stream *stream, const struct sdp_stream *desc
                     anchor);
 }
 
+static void use_ports(struct leg *leg, struct media_ports *ports)
+{
+    close_ports(leg->stream->session, leg->ports);
+    leg->ports = ports;
+    for (unsigned half = 0; half < HALVES; half++)
+        leg->halves[half].latch = (struct latch){ 0 };
+}
+
 /* Forgets all but the counters. */
 static void close_leg(struct leg *leg)
 {
-    close_ports(leg->stream->session, leg->ports);
-    leg->ports = NULL;
+    use_ports(leg, NULL);
     leg->is_described = false;
     for (unsigned half = 0; half < HALVES; half++)
-        leg->halves[half] = (struct leg_half){ .counters = leg->halves[half].counters };
+        leg->halves[half].described = (struct addr){ 0 };
 }
 
 static void close_stream(struct stream *stream)
@@ -242,7 +246,7 @@ enum err session_describe(struct session *session, const struct relay_describe *
 
         anchors[i] = (struct sdp_anchor){ 0 };
         if (opened[i])
-            stream->legs[!sender].ports = opened[i];
+            use_ports(&stream->legs[!sender], opened[i]);
         if (is_wanted(described))
             describe_stream(stream, described, what, sender, &anchors[i]);
         else if (stream && what->is_answer)

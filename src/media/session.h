@@ -121,9 +121,9 @@ void session_report(struct session *session, msec now, struct relay_report *repo
 
 /* Ends every session; for relay_destroy. */
 void relay_end_all(struct relay *relay);
-/* Opens a pair at an interface for a leg, another one when the first is taken. */
-MUST_USE enum err relay_open_ports(struct relay *relay, unsigned interface, unsigned lane,
+/* Opens a pair where the party can reach it. ERR_UNSUPPORTED: no interface of its family. */
+MUST_USE enum err relay_open_ports(struct relay *relay, const struct relay_party *party,
                                    struct leg *leg, msec now, struct media_ports **out);
-/* ERR_UNSUPPORTED: none of the party's family. */
-MUST_USE enum err relay_choose_interface(const struct relay *relay, const struct relay_party *party,
-                                         unsigned *out);
+/* Is this pair (NULL: none) where the party can reach it? */
+bool relay_ports_suit(const struct relay *relay, const struct media_ports *ports,
+                      const struct relay_party *party);

@@ -269,10 +269,29 @@ static int open_socket(const struct addr *local)
     return fd;
 }
 
-static enum err open_halves(struct socket_pair *pair)
+static enum err log_failure(const struct addr *local, int failure)
 {
     char text[ADDR_TEXT_MAX];
 
+    log_error("media: cannot open %s: %s", addr_text(local, text), uv_strerror(-failure));
+    return failure == EMFILE || failure == ENFILE ? ERR_EXHAUSTED : ERR_IO;
+}
+
+enum err sockets_try(const struct addr *local)
+{
+    struct addr any_port = *local;
+    int fd;
+
+    any_port.port = 0;
+    fd = open_socket(&any_port);
+    if (fd < 0)
+        return log_failure(&any_port, errno);
+    close(fd);
+    return ERR_NONE;
+}
+
+static enum err open_halves(struct socket_pair *pair)
+{
     for (unsigned i = 0; i < HALVES; i++) {
         struct addr local = pair->ports.local;
 
@@ -282,8 +301,7 @@ static enum err open_halves(struct socket_pair *pair)
             continue;
         if (errno == EADDRINUSE)
             return ERR_EXISTS;
-        log_error("media: cannot open %s: %s", addr_text(&local, text), uv_strerror(-errno));
-        return errno == EMFILE || errno == ENFILE ? ERR_EXHAUSTED : ERR_IO;
+        return log_failure(&local, errno);
     }
     return ERR_NONE;
 }

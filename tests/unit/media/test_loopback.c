@@ -381,29 +381,30 @@ static void test_port_in_use_by_others_is_skipped(void **state)
 
 static void test_address_that_is_not_ours_is_an_error(void **state)
 {
-    const struct relay_interface foreign = { .local = at("192.0.2.200"),
-                                             .advertised = at("192.0.2.200") };
+    const struct relay_interface foreign = { .local = at("192.0.2.200") };
     const struct relay_settings settings = { .interfaces = &foreign, .interface_count = 1 };
-    const struct addr phone = at("192.0.2.201:4000");
-    const struct sdp sdp = audio_sdp(&phone);
     const struct relay_user user = { 0 };
-    const struct relay_describe what = { .call_id = STR("call"),
-                                         .sender_tag = STR("a"),
-                                         .branch = STR("b"),
-                                         .is_from_caller = true,
-                                         .sdp = &sdp,
-                                         .sender = { .source = phone },
-                                         .receiver = { .source = phone } };
-    struct sdp_anchor anchors[SDP_STREAMS_MAX];
     struct prng prng;
     struct relay *relay;
 
     (void)state;
     prng_init(&prng, 1);
-    assert_int_equal(relay_create(&settings, &prng.source, &user, &relay), ERR_NONE);
-    assert_int_equal(relay_describe(relay, &what, anchors), ERR_IO);
-    assert_false(relay_has_call(relay, STR("call")));
-    relay_destroy(relay);
+    assert_int_equal(relay_create(&settings, &prng.source, &user, &relay), ERR_IO);
+}
+
+static void test_no_ports_are_an_error(void **state)
+{
+    const struct relay_interface loopback = { .local = at("127.0.0.1") };
+    const struct relay_settings settings = {
+        .port_min = 30001, .port_max = 30002, .interfaces = &loopback, .interface_count = 1
+    };
+    const struct relay_user user = { 0 };
+    struct prng prng;
+    struct relay *relay;
+
+    (void)state;
+    prng_init(&prng, 1);
+    assert_int_equal(relay_create(&settings, &prng.source, &user, &relay), ERR_RANGE);
 }
 
 /* Workers that set up, find and end calls at the same time, while packets flow. */
@@ -539,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_silence_ends_the_session),
         cmocka_unit_test(test_port_in_use_by_others_is_skipped),
         cmocka_unit_test(test_address_that_is_not_ours_is_an_error),
+        cmocka_unit_test(test_no_ports_are_an_error),
         cmocka_unit_test(test_workers_and_packets_at_once),
         cmocka_unit_test(test_destroy_in_the_middle),
     };

@@ -1101,6 +1101,46 @@ static void test_each_leg_has_its_family(void **state)
     hang_up(&call);
 }
 
+/* needs 18 and 21: from a network of one family into one of the other. */
+static void test_party_moves_to_the_other_family(void **state)
+{
+    struct call call;
+    struct addr at_b;
+
+    (void)state;
+    set_up(&call);
+    expect_two_way(&call.world, &call.a, &call.b);
+    at_b = call.b.anchor.address;
+    call.a.signalling = at("2001:db8::7");
+    call.a.media = at("[2001:db8::7]:4000");
+    describe(&call.world, reoffer, &call.a, &call.b);
+    describe(&call.world, reanswer, &call.b, &call.a);
+    assert_int_equal(call.a.anchor.address.family, ADDR_IPV6);
+    assert_true(eq(&call.b.anchor.address, &at_b));
+    assert_int_equal(pairs_used(&call.world), 2);
+    expect_two_way(&call.world, &call.a, &call.b);
+    hang_up(&call);
+}
+
+static void test_any_address_is_not_advertised(void **state)
+{
+    const struct relay_interface any = { .local = at("0.0.0.0") };
+    const struct relay_settings settings = { .interfaces = &any, .interface_count = 1 };
+    const struct relay_user user = { 0 };
+    struct world world;
+    struct phone a = natted("alice", "203.0.113.7"), b = natted("bob", "198.51.100.9");
+
+    (void)state;
+    open_world(&world, 39999);
+    close_world(&world);
+    assert_int_equal(
+        relay_create_on(&world.fake.base, &settings, &world.prng.source, &user, &world.relay),
+        ERR_NONE);
+    assert_int_equal(try_describe(&world, (struct step){ "call", "b1", true, false }, &a, &b),
+                     ERR_UNSUPPORTED);
+    close_world(&world);
+}
+
 static void test_no_interface_of_the_family(void **state)
 {
     struct world world;
@@ -1230,6 +1270,8 @@ int main(void)
         cmocka_unit_test(test_fax),
         cmocka_unit_test(test_one_to_one_nat_advertises_the_outside),
         cmocka_unit_test(test_each_leg_has_its_family),
+        cmocka_unit_test(test_party_moves_to_the_other_family),
+        cmocka_unit_test(test_any_address_is_not_advertised),
         cmocka_unit_test(test_no_interface_of_the_family),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_random_lives_leak_no_port),
