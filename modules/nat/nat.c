@@ -192,6 +192,13 @@ static enum err start(struct module *module)
     return err ? err : start_keepalive(module);
 }
 
+static void stop(struct module *module)
+{
+    struct nat *nat = module_state(module);
+
+    keepalive_destroy(nat->keepalive);
+}
+
 static const char *const needs[] = { "rr", "registrar", NULL };
 
 CULVERT_MODULE = {
@@ -209,4 +216,5 @@ CULVERT_MODULE = {
         .on_tick = on_tick,
     },
     .start = start,
+    .stop = stop,
 };
