@@ -14,7 +14,7 @@
 #include "base/outside.h"
 #include "base/table.h"
 #include "host/settings.h"
-#include "media/relay.h"
+#include "media/engine.h"
 #include "proxy/proxy.h"
 #include "script/script.h"
 #include "txn/txn.h"
@@ -62,6 +62,8 @@ struct server_world {
     uint64_t (*wall_clock)(void *context);
     void *context;
     bool has_media; /* false: no relay is made (checks of a configuration) */
+    /* What moves the relay's packets; NULL: sockets. */
+    enum err (*make_media_engine)(void *context, unsigned lanes, struct media_engine **out);
 };
 
 struct server {

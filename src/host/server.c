@@ -281,10 +281,22 @@ static enum err parse_ports(const struct server *server, struct relay_settings *
     return ERR_NONE;
 }
 
+static enum err create_relay(struct server *server, const struct relay_settings *settings)
+{
+    const struct server_world *world = &server->world;
+    const struct relay_user user = { server, on_media_timeout };
+    struct media_engine *engine;
+    enum err err;
+
+    if (!world->make_media_engine)
+        return relay_create(settings, world->random, &user, &server->relay);
+    err = world->make_media_engine(world->context, settings->threads, &engine);
+    return err ? err : relay_create_on(engine, settings, world->random, &user, &server->relay);
+}
+
 static enum err start_relay(struct server *server)
 {
     const struct settings *settings = &server->settings;
-    const struct relay_user user = { server, on_media_timeout };
     struct relay_settings relay = {
         .threads = (unsigned)settings->media_threads,
         .port_rest = 5000,
@@ -299,7 +311,7 @@ static enum err start_relay(struct server *server)
     if (err)
         return err;
     relay.interfaces = server->interfaces;
-    return relay_create(&relay, server->world.random, &user, &server->relay);
+    return create_relay(server, &relay);
 }
 
 enum err server_start(struct server *server, unsigned workers)
