@@ -107,10 +107,10 @@ enum err hop_choose(const struct flight *flight, const struct target *target,
     *out = (struct hop_choice){ 0 };
     if (destination.len)
         err = hop_parse(destination, &out->query);
+    else if (target->has_flow) /* whoever writes dst_uri gives the flow up */
+        return choose_flow(target, out);
     else if (target->dst_uri.len)
         err = query_of_uri_text(target->dst_uri, &out->query);
-    else if (target->has_flow)
-        return choose_flow(target, out);
     else if (route.len)
         err = query_of_list(route, &out->query);
     else if (target->path.len)
