@@ -138,7 +138,7 @@ static enum err set_rU(const struct variable_use *use, const struct value *value
     enum err err;
 
     if (!current_uri(use->run, &uri))
-        return ERR_STATE;
+        return ERR_NOT_NOW;
     if ((err = assigned_text(use, value, &uri.user)))
         return err;
     if (str_is_empty(uri.user))
@@ -152,7 +152,7 @@ static enum err set_rd(const struct variable_use *use, const struct value *value
     enum err err;
 
     if (!current_uri(use->run, &uri))
-        return ERR_STATE;
+        return ERR_NOT_NOW;
     if ((err = assigned_text(use, value, &uri.host)))
         return err;
     return str_is_empty(uri.host) ? ERR_SYNTAX : write_uri(use->run, &uri);
@@ -165,7 +165,7 @@ static enum err set_rp(const struct variable_use *use, const struct value *value
     enum err err = ERR_NONE;
 
     if (!current_uri(use->run, &uri))
-        return ERR_STATE;
+        return ERR_NOT_NOW;
     if (!value_is_null(value) && !(value->has_text && str_is_empty(value->text)))
         err = assigned_number(value, &port);
     if (err || port < 0 || port > UINT16_MAX)
