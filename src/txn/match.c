@@ -98,12 +98,11 @@ static bool is_tag_of_reply(struct server_txn *txn, struct str tag)
 }
 
 /* What RFC 3261 §17.2.3 asks for when there is no magic cookie. */
-static bool is_same_rfc2543(struct server_txn *txn, const struct sip_msg *request,
-                            enum sip_method method)
+static bool is_same_rfc2543(struct server_txn *txn, const struct sip_msg *request)
 {
     if (!str_eq(txn->request->ruri, request->ruri))
         return false;
-    if (method == SIP_ACK)
+    if (request->method == SIP_ACK)
         return is_tag_of_reply(txn, request->to_tag);
     return str_eq(txn->request->to_tag, request->to_tag);
 }
@@ -111,7 +110,7 @@ static bool is_same_rfc2543(struct server_txn *txn, const struct sip_msg *reques
 static bool is_owner(struct server_txn *txn, const struct sip_msg *request, enum sip_method method)
 {
     return is_same_call(txn->request, request, method) && is_same_sender(txn->request, request) &&
-           (request->via.is_rfc3261 || is_same_rfc2543(txn, request, method));
+           (request->via.is_rfc3261 || is_same_rfc2543(txn, request));
 }
 
 static struct server_txn *server_of_node(struct table_node *node)

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 
 enum {
-    SMALLEST = 256, /* each class is twice as large as the one before */
-#ifdef __SANITIZE_ADDRESS__
-    FREE_MAX = 0,
-#else
+    SMALLEST = 256,  /* each class is twice as large as the one before */
     FREE_MAX = 4096, /* blocks kept a class */
-#endif
 };
+
+#ifdef __SANITIZE_ADDRESS__
+static const bool keeps_blocks = false; /* so that a use after the end is seen */
+#else
+static const bool keeps_blocks = true;
+#endif
 
 struct txn_pool_block {
     struct txn_pool_block *next;
@@ -75,7 +77,8 @@ void txn_pool_give(struct txn_pool *pool, void *memory, size_t size)
     if (!block)
         return;
     *pool->live_bytes -= block_size;
-    if (class_index < TXN_POOL_CLASSES && pool->free_count[class_index] < FREE_MAX) {
+    if (keeps_blocks && class_index < TXN_POOL_CLASSES &&
+        pool->free_count[class_index] < FREE_MAX) {
         block->next = pool->free[class_index];
         pool->free[class_index] = block;
         pool->free_count[class_index]++;
