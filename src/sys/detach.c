@@ -21,14 +21,15 @@ struct daemonizing {
 };
 
 /* The parent: shows what came of the child, and ends. */
-static _Noreturn void await_child(int pipe)
+static _Noreturn void await_child(const int ends[static 2])
 {
     char report[REPORT_MAX];
     size_t size = 0;
     ssize_t got;
 
+    close(ends[1]); /* so that the child's end is the last */
     while (size < sizeof report) {
-        got = read(pipe, report + size, sizeof report - size);
+        got = read(ends[0], report + size, sizeof report - size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -57,7 +58,7 @@ static void point_at_null(int from, int to)
 }
 
 /* Forks; the parent goes to `parent`, which does not return. */
-static enum err fork_away(int pipe, void (*parent)(int pipe))
+static enum err fork_away(const int ends[static 2], void (*parent)(const int ends[static 2]))
 {
     pid_t pid = fork();
 
@@ -66,13 +67,13 @@ static enum err fork_away(int pipe, void (*parent)(int pipe))
         return ERR_IO;
     }
     if (pid > 0)
-        parent(pipe);
+        parent(ends);
     return ERR_NONE;
 }
 
-static _Noreturn void leave(int pipe)
+static _Noreturn void leave(const int ends[static 2])
 {
-    (void)pipe;
+    (void)ends;
     _exit(0);
 }
 
@@ -82,12 +83,12 @@ static enum err detach(const int ends[static 2])
     enum err err;
 
     fflush(NULL);
-    err = fork_away(ends[0], await_child);
+    err = fork_away(ends, await_child);
     if (err)
         return err;
     close(ends[0]);
     setsid();
-    return fork_away(-1, leave);
+    return fork_away(ends, leave);
 }
 
 enum err process_detach(struct daemonizing **out)
