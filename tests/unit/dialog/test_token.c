@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/prng.h"
+#include "dialog/token.h"
+
+static const uint8_t key[FLOW_TOKEN_KEY] = "the key of the tests, 32 bytes.";
+
+static struct flow flow(enum transport transport, const char *address, uint64_t connection,
+                        uint16_t socket)
+{
+    struct flow made = { .transport = (uint8_t)transport,
+                         .connection = connection,
+                         .socket = socket };
+
+    assert_int_equal(addr_parse(str_of(address), &made.peer), ERR_NONE);
+    return made;
+}
+
+static struct str write_token(char buffer[static FLOW_TOKEN_MAX], const struct flow_token *token)
+{
+    struct writer w = writer_over(buffer, FLOW_TOKEN_MAX);
+    struct str text;
+
+    flow_token_write(&w, key, token);
+    assert_int_equal(writer_finish(&w, &text), ERR_NONE);
+    return text;
+}
+
+static bool is_same(const struct flow_token *a, const struct flow_token *b)
+{
+    return flow_eq(&a->caller, &b->caller) && flow_eq(&a->callee, &b->callee) &&
+           a->caller.peer.scope == b->caller.peer.scope &&
+           a->callee.peer.scope == b->callee.peer.scope && a->caller_tag == b->caller_tag;
+}
+
+static struct flow_token plain_token(void)
+{
+    return (struct flow_token){ .caller = flow(TRANSPORT_UDP, "10.0.0.7:5060", 0, 0),
+                                .callee = flow(TRANSPORT_UDP, "192.0.2.77:40000", 0, 1),
+                                .caller_tag = flow_token_tag_hash(STR("a1")) };
+}
+
+static struct flow_token large_token(void)
+{
+    struct flow_token token = {
+        .caller = flow(TRANSPORT_WSS, "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535", UINT64_MAX,
+                       UINT16_MAX),
+        .callee = flow(TRANSPORT_TLS, "[fe80::1]:65535", UINT64_MAX - 1, UINT16_MAX),
+        .caller_tag = UINT32_MAX
+    };
+
+    token.caller.peer.scope = UINT32_MAX;
+    token.callee.peer.scope = 3;
+    return token;
+}
+
+static void check_round_trip(const struct flow_token *token)
+{
+    char buffer[FLOW_TOKEN_MAX];
+    struct str text = write_token(buffer, token);
+    struct flow_token read;
+
+    assert_true(text.len <= FLOW_TOKEN_MAX);
+    assert_true(flow_token_is_like(text));
+    for (size_t i = 0; i < text.len; i++)
+        assert_non_null(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.",
+                               text.ptr[i]));
+    assert_int_equal(flow_token_read(text, key, &read), ERR_NONE);
+    assert_true(is_same(token, &read));
+}
+
+static void test_what_is_written_is_read(void **state)
+{
+    struct flow_token token = plain_token();
+
+    (void)state;
+    check_round_trip(&token);
+    token.callee = flow(TRANSPORT_TCP, "[2001:db8::1]:5060", 17, 2);
+    check_round_trip(&token);
+    token.caller = flow(TRANSPORT_WS, "1.2.3.4:1", 1, 0);
+    check_round_trip(&token);
+    token = large_token();
+    check_round_trip(&token);
+}
+
+static void test_random_flows_are_read(void **state)
+{
+    struct prng prng;
+
+    (void)state;
+    prng_init(&prng, 5);
+    for (unsigned i = 0; i < 2000; i++) {
+        struct flow_token token = plain_token();
+
+        token.caller.transport = (uint8_t)random_below(&prng.source, TRANSPORTS);
+        token.caller.connection = prng_next(&prng) >> random_below(&prng.source, 64);
+        token.callee.socket = (uint16_t)prng_next(&prng);
+        token.callee.peer.port = (uint16_t)prng_next(&prng);
+        token.caller_tag = (uint32_t)prng_next(&prng);
+        check_round_trip(&token);
+    }
+}
+
+/* Each character of the text, replaced by every other one. */
+static void check_alterations(const struct flow_token *token)
+{
+    char buffer[FLOW_TOKEN_MAX];
+    struct str text = write_token(buffer, token);
+    struct flow_token read;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char original = buffer[i];
+
+        for (unsigned c = 0; c < 256; c++) {
+            buffer[i] = (char)c;
+            if (buffer[i] != original)
+                assert_int_equal(flow_token_read(text, key, &read), ERR_DENIED);
+        }
+        buffer[i] = original;
+    }
+    assert_int_equal(flow_token_read(text, key, &read), ERR_NONE);
+}
+
+static void test_an_altered_token_is_nothing(void **state)
+{
+    struct flow_token token = plain_token();
+
+    (void)state;
+    check_alterations(&token);
+    token = large_token();
+    check_alterations(&token);
+}
+
+static void test_a_shorter_or_longer_token_is_nothing(void **state)
+{
+    struct flow_token token = plain_token(), read;
+    char buffer[FLOW_TOKEN_MAX + 200];
+    struct str text = write_token(buffer, &token);
+
+    (void)state;
+    for (size_t length = 0; length < text.len; length++)
+        assert_int_equal(flow_token_read((struct str){ buffer, length }, key, &read), ERR_DENIED);
+    memset(buffer + text.len, 'A', sizeof buffer - text.len);
+    for (size_t length = text.len + 1; length <= sizeof buffer; length++)
+        assert_int_equal(flow_token_read((struct str){ buffer, length }, key, &read), ERR_DENIED);
+}
+
+static void test_a_token_of_another_server_is_nothing(void **state)
+{
+    struct flow_token token = plain_token(), read;
+    char buffer[FLOW_TOKEN_MAX];
+    struct str text = write_token(buffer, &token);
+    uint8_t other[FLOW_TOKEN_KEY];
+
+    (void)state;
+    for (unsigned i = 0; i < FLOW_TOKEN_KEY; i++) {
+        memcpy(other, key, sizeof other);
+        other[i] ^= 1;
+        assert_int_equal(flow_token_read(text, other, &read), ERR_DENIED);
+    }
+}
+
+static void test_no_room_is_an_error(void **state)
+{
+    struct flow_token token = plain_token();
+    char buffer[FLOW_TOKEN_MAX];
+    size_t length = write_token(buffer, &token).len;
+
+    (void)state;
+    for (size_t room = 0; room < length; room++) {
+        struct writer w = writer_over(buffer, room);
+        struct str text;
+
+        flow_token_write(&w, key, &token);
+        assert_int_equal(writer_finish(&w, &text), ERR_LIMIT);
+    }
+}
+
+static void test_user_parts_are_not_like_tokens(void **state)
+{
+    (void)state;
+    assert_false(flow_token_is_like(STR("")));
+    assert_false(flow_token_is_like(STR("bob")));
+    assert_false(flow_token_is_like(STR("ft.smith")));
+    assert_true(flow_token_is_like(STR("ft.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
+}
+
+static void test_tags_have_a_hash(void **state)
+{
+    (void)state;
+    assert_int_equal(flow_token_tag_hash(STR("a1")), flow_token_tag_hash(STR("a1")));
+    assert_int_not_equal(flow_token_tag_hash(STR("a1")), flow_token_tag_hash(STR("a2")));
+    assert_int_not_equal(flow_token_tag_hash(STR("a1")), flow_token_tag_hash(STR("")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_written_is_read),
+        cmocka_unit_test(test_random_flows_are_read),
+        cmocka_unit_test(test_an_altered_token_is_nothing),
+        cmocka_unit_test(test_a_shorter_or_longer_token_is_nothing),
+        cmocka_unit_test(test_a_token_of_another_server_is_nothing),
+        cmocka_unit_test(test_no_room_is_an_error),
+        cmocka_unit_test(test_user_parts_are_not_like_tokens),
+        cmocka_unit_test(test_tags_have_a_hash),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
