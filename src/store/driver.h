@@ -27,6 +27,7 @@ struct driver {
     enum err (*open)(struct str path, struct connection **out);
     void (*close)(struct connection *connection);
     bool (*is_empty)(struct connection *connection); /* no tables yet */
+    bool (*has_column)(struct connection *connection, struct str table, struct str column);
     /* Does the statement change anything? A wrong statement does not. */
     bool (*writes)(struct connection *connection, struct str sql);
     /* Fills the answer, also on failure; logs. */

@@ -14,8 +14,7 @@ void queue_init(struct queue *queue, struct connection *connection, struct lock 
     statements_init(&queue->waiting);
 }
 
-/* --- the thread's side -------------------------------------------------------------------------
- */
+/* --- the thread's side --- */
 
 static uint64_t now_msec(void)
 {
@@ -154,8 +153,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* --- the others' side ----------------------------------------------------------------------------
- */
+/* --- the others' side --- */
 
 /* Signals are for the main thread. */
 static enum err start_thread(struct queue *queue)

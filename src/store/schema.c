@@ -185,8 +185,7 @@ static const struct table_schema tables[] = {
 };
 /* clang-format on */
 
-/* --- creating
- * ---------------------------------------------------------------------------------------- */
+/* --- creating --- */
 
 static enum err run(struct connection *connection, const struct query *query, bool *has_rows)
 {

@@ -71,8 +71,7 @@ void sqlite_log(struct sqlite *sqlite, const char *what)
     sqlite->unlogged = 0;
 }
 
-/* --- the file
- * ---------------------------------------------------------------------------------------- */
+/* --- the file --- */
 
 static bool is_in_memory(const char *path)
 {
@@ -125,8 +124,7 @@ static bool is_quick_to_check(const char *path)
     return stat(path, &status) == 0 && status.st_size <= CHECKED_BYTES_MAX;
 }
 
-/* --- opening
- * ----------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 /* Statements come from modules and scripts: what reaches beyond the tables of this file is ours. */
 static int authorize(void *context, int action, const char *a, const char *b, const char *c,
@@ -264,15 +262,35 @@ static enum err open_path(const char *path, struct connection **out)
     return ERR_NONE;
 }
 
+/* With a NUL at its end; false when it does not fit, or has one inside. */
+static bool terminate(struct str text, char *buffer, size_t size)
+{
+    if (text.len >= size || str_find_char(text, '\0'))
+        return false;
+    if (text.len)
+        memcpy(buffer, text.ptr, text.len);
+    buffer[text.len] = '\0';
+    return true;
+}
+
 static enum err sqlite_open(struct str path, struct connection **out)
 {
     char terminated[PATH_MAX];
 
-    if (path.len >= sizeof terminated || str_find_char(path, '\0'))
+    if (!terminate(path, terminated, sizeof terminated))
         return ERR_LIMIT;
-    memcpy(terminated, path.ptr, path.len);
-    terminated[path.len] = '\0';
     return open_path(terminated, out);
+}
+
+static bool sqlite_has_column(struct connection *connection, struct str table, struct str column)
+{
+    char table_name[NAME_MAX];
+    char column_name[NAME_MAX];
+
+    return terminate(table, table_name, sizeof table_name) &&
+           terminate(column, column_name, sizeof column_name) &&
+           sqlite3_table_column_metadata(sqlite_of(connection)->handle, NULL, table_name,
+                                         column_name, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
 }
 
 static int note_count(void *context, int columns, char **values, char **names)
@@ -293,8 +311,7 @@ static bool sqlite_is_empty(struct connection *connection)
     return is_empty;
 }
 
-/* --- transactions
- * ------------------------------------------------------------------------------------ */
+/* --- transactions --- */
 
 static void sqlite_rollback(struct connection *connection)
 {
@@ -334,6 +351,7 @@ const struct driver sqlite_driver = {
     .open = sqlite_open,
     .close = sqlite_close,
     .is_empty = sqlite_is_empty,
+    .has_column = sqlite_has_column,
     .writes = sqlite_writes,
     .run = sqlite_run,
     .begin = sqlite_begin,

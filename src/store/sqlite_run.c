@@ -6,8 +6,7 @@
 
 #include <culvert/log.h>
 
-/* --- prepared statements
- * --------------------------------------------------------------------------- */
+/* --- prepared statements --- */
 
 static void forget(struct sqlite *sqlite, struct prepared *prepared)
 {
@@ -105,8 +104,7 @@ bool sqlite_writes(struct connection *connection, struct str sql)
     return !sqlite3_stmt_readonly(statement);
 }
 
-/* --- parameters
- * ------------------------------------------------------------------------------------ */
+/* --- parameters --- */
 
 /* Borrowed texts: they outlive the step, and sqlite3_clear_bindings() ends it. */
 static int bind_value(sqlite3_stmt *statement, int index, const struct value *value)
@@ -138,8 +136,7 @@ static enum err bind_all(struct sqlite *sqlite, sqlite3_stmt *statement, const s
     return ERR_NONE;
 }
 
-/* --- rows
- * ------------------------------------------------------------------------------------------ */
+/* --- rows --- */
 
 struct rows {
     struct arena *arena;

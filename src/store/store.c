@@ -66,8 +66,7 @@ void store_set_embedded_path(const char *path)
     lock_give(&registry.lock);
 }
 
-/* --- opening -------------------------------------------------------------------------------------
- */
+/* --- opening --- */
 
 struct url {
     const struct driver *driver;
@@ -135,6 +134,16 @@ enum err store_create_schema(struct store *store)
     err = schema_create(store->connection);
     lock_give(&store->in_use);
     return err;
+}
+
+bool store_has_column(struct store *store, struct str table, struct str column)
+{
+    bool has;
+
+    lock_take(&store->in_use);
+    has = store->connection->driver->has_column(store->connection, table, column);
+    lock_give(&store->in_use);
+    return has;
 }
 
 /* The embedded database, and a new file, get the tables that the modules expect. */
@@ -217,8 +226,7 @@ void store_close(struct store *store)
         store_destroy(store);
 }
 
-/* --- statements ----------------------------------------------------------------------------------
- */
+/* --- statements --- */
 
 static void run_at_once(struct store *store, const struct query *query, struct answer *answer)
 {

@@ -23,3 +23,5 @@ void store_set_embedded_path(const char *path);
  * for the embedded database and for a new file, culvertctl for others.
  */
 MUST_USE enum err store_create_schema(struct store *store);
+/* Does the database have this table, with this column? For tables that others may have made. */
+bool store_has_column(struct store *store, struct str table, struct str column);
