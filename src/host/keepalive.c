@@ -147,6 +147,12 @@ static void visit(void *context, const struct binding *binding)
 
 /* ---- all bindings ---- */
 
+/* The interval is a promise: a NAT that forgets after exactly this long must hear from us before. */
+static msec round_length(const struct keepalive *keepalive)
+{
+    return keepalive->settings.interval - keepalive->settings.interval / 4;
+}
+
 void keepalive_tick(struct keepalive *keepalive, struct worker *worker, unsigned index,
                     unsigned count, msec now)
 {
@@ -159,7 +165,7 @@ void keepalive_tick(struct keepalive *keepalive, struct worker *worker, unsigned
         return;
     pace = &keepalive->paces[index];
     if (pace->interval == 0)
-        ping_pace_init(pace, now, keepalive->settings.interval, TICK_INTERVAL, index, count);
+        ping_pace_init(pace, now, round_length(keepalive), TICK_INTERVAL, index, count);
     while (ping_pace_next(pace, now, &slice))
         location_each(server_location(keepalive->server), slice, ping_pace_slices(pace), now, visit,
                       &round);
