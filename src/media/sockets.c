@@ -40,6 +40,8 @@ struct half_socket {
     uv_poll_t poll;
     struct socket_pair *pair;
     enum media_half which;
+    unsigned appetite; /* packets asked for at once; to ask for one too many is not for free */
+    msec read_at;      /* when last */
     int fd;
 };
 
@@ -83,38 +85,49 @@ static struct socket_pair *pair_of(struct media_ports *ports)
 
 /* -- packets -- */
 
-static unsigned receive_batch(struct lane *lane, int fd, struct media_packet packets[])
+static unsigned receive_batch(struct lane *lane, struct half_socket *half,
+                              struct media_packet packets[])
 {
-    int received;
-    unsigned count = 0;
+    int count;
 
-    for (unsigned i = 0; i < BATCH; i++)
+    for (unsigned i = 0; i < half->appetite; i++)
         lane->messages[i].msg_hdr.msg_namelen = sizeof lane->sources[i];
-    received = recvmmsg(fd, lane->messages, BATCH, MSG_DONTWAIT, NULL);
-    for (int i = 0; i < received; i++) {
+    count = recvmmsg(half->fd, lane->messages, half->appetite, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < count; i++) {
         const struct mmsghdr *message = &lane->messages[i];
 
         /* one that does not fit is no media packet; it is judged, and refused, as an empty one */
-        packets[count].bytes = lane->bytes[i];
-        packets[count].count = message->msg_hdr.msg_flags & MSG_TRUNC ? 0 : message->msg_len;
-        addr_from_sockaddr(&lane->sources[i], &packets[count].from);
-        count++;
+        packets[i].bytes = lane->bytes[i];
+        packets[i].count = message->msg_hdr.msg_flags & MSG_TRUNC ? 0 : message->msg_len;
+        addr_from_sockaddr(&lane->sources[i], &packets[i].from);
     }
-    return count;
+    return count > 0 ? (unsigned)count : 0;
+}
+
+/* A phone sends one packet at a time; more wait only when we are late. */
+static void adapt_appetite(struct half_socket *half, unsigned count, msec now)
+{
+    if (count < half->appetite)
+        half->appetite = count > 0 ? count : 1;
+    else if (half->read_at == now && half->appetite < BATCH)
+        half->appetite *= 2;
+    half->read_at = now;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct half_socket *half = CONTAINER_OF(poll, struct half_socket, poll);
     struct lane *lane = half->pair->lane;
+    msec now = loop_now(lane->loop);
     struct media_packet packets[BATCH];
-    unsigned count;
+    unsigned count = receive_batch(lane, half, packets);
 
-    (void)status; /* an error is read from the socket like a packet, and is gone then */
     (void)events;
-    count = receive_batch(lane, half->fd, packets);
+    if (status < 0) /* libuv looks away from then on; but to read the error was to clear it */
+        uv_poll_start(poll, UV_READABLE, on_readable);
+    adapt_appetite(half, count, now);
     if (count > 0)
-        media_receive(&half->pair->ports, half->which, packets, count, loop_now(lane->loop));
+        media_receive(&half->pair->ports, half->which, packets, count, now);
 }
 
 static bool send_packet(struct media_engine *engine, struct media_ports *ports,
@@ -320,6 +333,7 @@ static enum err open_pair(struct media_engine *base, unsigned lane, struct leg *
     for (unsigned i = 0; i < HALVES; i++) {
         pair->halves[i].pair = pair;
         pair->halves[i].which = (enum media_half)i;
+        pair->halves[i].appetite = 1;
         pair->halves[i].fd = -1;
     }
     if ((err = open_halves(pair))) {
