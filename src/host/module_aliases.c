@@ -37,6 +37,7 @@ static const struct {
     { "kex", CORE },
     { "corex", CORE },
     { "tmx", IN_TM },
+    { "textopsx", "its functions are part of textops; changes are seen when a message is sent" },
     { "debugger", NO_NEED },
     { "outbound", "flows of registrations are followed without it" },
     { "stun", "use a STUN server of its own" },

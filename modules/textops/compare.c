@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Comparing texts of the script. */
+#include "textops.h"
+
+#include <fnmatch.h>
+
+enum {
+    PATTERN_MAX = 512,
+};
+
+enum verdict textops_cmp_str(struct call *call)
+{
+    return verdict_if(str_eq(text_arg(call, 0), text_arg(call, 1)));
+}
+
+enum verdict textops_cmp_istr(struct call *call)
+{
+    return verdict_if(str_ieq(text_arg(call, 0), text_arg(call, 1)));
+}
+
+enum verdict textops_starts_with(struct call *call)
+{
+    return verdict_if(str_starts(text_arg(call, 0), text_arg(call, 1)));
+}
+
+enum verdict textops_ends_with(struct call *call)
+{
+    struct str text = text_arg(call, 0), end = text_arg(call, 1);
+
+    return verdict_if(text.len >= end.len && str_eq(str_skip(text, text.len - end.len), end));
+}
+
+enum verdict textops_str_within(struct call *call)
+{
+    struct str wanted = text_arg(call, 1);
+
+    return verdict_if(!str_is_empty(wanted) && str_find(text_arg(call, 0), wanted));
+}
+
+enum verdict textops_str_iwithin(struct call *call)
+{
+    struct str wanted = text_arg(call, 1);
+
+    return verdict_if(!str_is_empty(wanted) && str_ifind(text_arg(call, 0), wanted));
+}
+
+enum verdict textops_search_str(struct call *call)
+{
+    return verdict_if(regex_match(call->args[1].object, text_arg(call, 0), NULL));
+}
+
+/* ---- lists: (text, list, separator) ---- */
+
+typedef bool belongs_fn(struct str text, struct str entry);
+
+static bool is_prefix(struct str text, struct str entry)
+{
+    return str_starts(text, entry);
+}
+
+static enum verdict find_in_list(const struct call *call, belongs_fn *belongs)
+{
+    struct str rest = text_arg(call, 1), separator = text_arg(call, 2), entry;
+
+    while (!str_is_empty(rest)) {
+        if (str_is_empty(separator) || !str_split(rest, separator.ptr[0], &entry, &rest)) {
+            entry = rest;
+            rest = (struct str){ 0 };
+        }
+        entry = str_trim(entry);
+        if (!str_is_empty(entry) && belongs(text_arg(call, 0), entry))
+            return VERDICT_TRUE;
+    }
+    return VERDICT_FALSE;
+}
+
+enum verdict textops_in_list(struct call *call)
+{
+    return find_in_list(call, str_eq);
+}
+
+enum verdict textops_in_list_prefix(struct call *call)
+{
+    return find_in_list(call, is_prefix);
+}
+
+/* ---- patterns of the shell ---- */
+
+static bool terminate(struct str text, char buffer[static PATTERN_MAX])
+{
+    if (text.len >= PATTERN_MAX || str_has_line_break(text))
+        return false;
+    memcpy(buffer, text.ptr, text.len);
+    buffer[text.len] = '\0';
+    return true;
+}
+
+/* fnmatch(text, pattern [, "i"]) */
+enum verdict textops_match_pattern(struct call *call)
+{
+    char text[PATTERN_MAX], pattern[PATTERN_MAX];
+    int flags = str_eq(text_arg(call, 2), STR("i")) ? FNM_CASEFOLD : 0;
+
+    if (!terminate(text_arg(call, 0), text) || !terminate(text_arg(call, 1), pattern))
+        return VERDICT_ERROR;
+    return verdict_if(fnmatch(pattern, text, flags) == 0);
+}
