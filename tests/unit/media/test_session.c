@@ -658,7 +658,7 @@ static void check_hold(enum sdp_direction direction, const char *address)
     at_b = call.b.anchor.address;
     expect_two_way(&call.world, &call.a, &call.b);
     sdp = audio_sdp(&call.a.described);
-    sdp.streams[0].direction = direction;
+    sdp.streams[0].direction = (uint8_t)direction;
     if (address)
         sdp.streams[0].address = at(address);
     assert_int_equal(try_sdp(&call.world, reoffer, &call.a, &call.b, &sdp), ERR_NONE);
@@ -1155,6 +1155,43 @@ static void test_no_interface_of_the_family(void **state)
     close_world(&world);
 }
 
+/* From one description as text to the other. */
+static void test_description_is_rewritten(void **state)
+{
+    static const char text[] = "v=0\r\n"
+                               "o=- 1 1 IN IP4 192.168.1.5\r\n"
+                               "s=-\r\n"
+                               "c=IN IP4 192.168.1.5\r\n"
+                               "t=0 0\r\n"
+                               "m=audio 4000 RTP/AVP 0\r\n"
+                               "a=rtcp:4003\r\n"
+                               "m=image 0 udptl t38\r\n"
+                               "m=message 4010 TCP/MSRP *\r\n";
+    struct world world;
+    struct phone a = natted("alice", "203.0.113.7"), b = natted("bob", "2001:db8::5");
+    struct sdp_anchor anchors[SDP_STREAMS_MAX];
+    struct relay_describe what;
+    struct sdp received, rewritten;
+    char buffer[1024];
+    struct writer w = writer_over(buffer, sizeof buffer);
+
+    (void)state;
+    open_world(&world, 39999);
+    assert_int_equal(sdp_parse(str_of(text), &received), ERR_NONE);
+    what = describe_of(&world, (struct step){ "call", "b1", true, false }, &a, &b, &received);
+    assert_int_equal(relay_describe(world.relay, &what, anchors), ERR_NONE);
+    assert_true(anchors[0].is_relayed);
+    assert_false(anchors[1].is_relayed);
+    assert_false(anchors[2].is_relayed);
+    assert_int_equal(pairs_used(&world), 1);
+    assert_int_equal(sdp_write_anchored(&w, &received, anchors, true), ERR_NONE);
+    assert_int_equal(sdp_parse(writer_text(&w), &rewritten), ERR_NONE);
+    assert_true(addr_same_ip(&rewritten.streams[0].address, &anchors[0].address));
+    assert_int_equal(rewritten.streams[0].port, anchors[0].address.port);
+    assert_int_equal(rewritten.streams[0].rtcp_port, anchors[0].address.port + 1);
+    close_world(&world);
+}
+
 static void count_reports(void *context, const struct relay_report *report)
 {
     unsigned *count = context;
@@ -1273,6 +1310,7 @@ int main(void)
         cmocka_unit_test(test_party_moves_to_the_other_family),
         cmocka_unit_test(test_any_address_is_not_advertised),
         cmocka_unit_test(test_no_interface_of_the_family),
+        cmocka_unit_test(test_description_is_rewritten),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_random_lives_leak_no_port),
     };
