@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -109,6 +110,7 @@ static bool deliver_one(struct connection *connection, struct str *rest)
         connection_break(connection, ERR_SYNTAX);
         return false;
     }
+    assert(length > 0 && length <= rest->len);
     inbox->scanned = 0;
     inbox->since = net_now(connection->net);
     frame_rows[frame](connection, (struct str){ rest->ptr, length });

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <culvert/log.h>
@@ -17,7 +18,7 @@ enum {
 };
 
 struct daemonizing {
-    int pipe; /* the parent reads the other end */
+    int end; /* the parent reads the other one */
 };
 
 /* The parent: shows what came of the child, and ends. */
@@ -39,7 +40,7 @@ static _Noreturn void await_child(const int ends[static 2])
     if (size > 0 && report[0] == REPORT_READY)
         _exit(0);
     if (size > 0)
-        fprintf(stderr, "culvert: %.*s\n", (int)size, report);
+        fprintf(stderr, "%.*s\n", (int)size, report);
     else
         fprintf(stderr, "culvert: the server ended before it was ready; its log says why\n");
     _exit(1);
@@ -99,12 +100,12 @@ enum err process_detach(struct daemonizing **out)
 
     if (!waiting)
         return ERR_NOMEM;
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        log_error("cannot make a pipe: %s", strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        log_error("cannot make a pair of sockets: %s", strerror(errno));
         free(waiting);
         return ERR_IO;
     }
-    waiting->pipe = ends[1];
+    waiting->end = ends[1];
     if ((err = detach(ends))) {
         free(waiting);
         return err;
@@ -116,9 +117,9 @@ enum err process_detach(struct daemonizing **out)
 
 static void report(struct daemonizing *waiting, const char *text, size_t size)
 {
-    if (write(waiting->pipe, text, size) < 0)
+    if (send(waiting->end, text, size, MSG_NOSIGNAL) < 0)
         log_debug("the process that started us is gone");
-    close(waiting->pipe);
+    close(waiting->end);
     free(waiting);
 }
 

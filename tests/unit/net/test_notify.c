@@ -96,8 +96,8 @@ static const char *const bad_names[] = {
     "/",
     "notify",
     "/nonexistent/notify",
-    "/a/path/that/is/much/longer/than/what/fits/into/the/address/of/a/unix/socket/which/takes/"
-    "only/about/one/hundred/bytes",
+    ("/a/path/that/is/much/longer/than/what/fits/into/the/address/of/a/unix/socket/which/takes/"
+     "only/about/one/hundred/bytes"),
 };
 
 static void test_without_a_manager_nothing_happens(void **state)

@@ -103,7 +103,7 @@ static const struct {
     const char *said;
 } detach_rows[] = {
     { "ready", start_well, 0, "" },
-    { "failed", start_badly, 1, "culvert: the port is taken\n" },
+    { "failed", start_badly, 1, "the port is taken\n" },
     { "dead", start_and_die, 1,
       "culvert: the server ended before it was ready; its log says why\n" },
 };

@@ -80,7 +80,7 @@ static void test_a_message_may_be_split_anywhere(void **state)
         peer_send(phone, head);
         rig_await(rig, bytes_in, sent + at);
         rig_expect_no(rig, RIG_MESSAGE);
-        peer_send(phone, TALK + at);
+        peer_send(phone, &TALK[at]);
         rig_expect(rig, TALK, NULL);
         sent += strlen(TALK);
     }
