@@ -13,7 +13,7 @@
 struct program;
 
 enum script_dialect {
-    DIALECT_AUTO,     /* by directive, else by what the file uses */
+    DIALECT_AUTO, /* by directive, else by what the file uses */
     DIALECT_OPENSER,
     DIALECT_KAMAILIO,
 };
@@ -38,10 +38,12 @@ struct script_host {
     /* modparam("regex", "name", value) */
     enum err (*set_param)(void *context, struct str modules, struct str name,
                           const struct value *value, const struct script_place *place);
-    /* name = value(s); ERR_NOT_FOUND: no such setting (the compiler complains, with a suggestion) */
+    /* name = value(s); ERR_NOT_FOUND: no such setting (the compiler complains, with a suggestion)
+     */
     enum err (*set_setting)(void *context, const struct script_setting *setting,
                             const struct script_place *place);
-    /* The row of a function that takes this many arguments, and its module; NULL when there is none. */
+    /* The row of a function that takes this many arguments, and its module; NULL when there is
+     * none. */
     const struct mod_function *(*find_function)(void *context, struct str name, unsigned arg_count,
                                                 struct module **module);
     const struct mod_variable *(*find_variable)(void *context, struct str name,
@@ -52,8 +54,8 @@ struct script_host {
     /* One finished message for people, several lines, ending with a newline. */
     void (*report)(void *context, bool is_error, struct str text);
     /*
-     * While scripts run, on any worker: run_is_myself and run_is_uri_myself of run.h, and the answer
-     * to a request whose script went over its budget. All three are needed.
+     * While scripts run, on any worker: run_is_myself and run_is_uri_myself of run.h, and the
+     * answer to a request whose script went over its budget. All three are needed.
      */
     bool (*is_myself)(const struct run *run, struct str host, uint16_t port);
     bool (*is_uri_myself)(const struct run *run, const struct sip_uri *uri);
@@ -65,8 +67,9 @@ struct script_host {
  * anything was reported as an error. `path` "-" is standard input. With `text` not NULL it is
  * compiled instead, and path is only a name.
  */
-MUST_USE enum err script_compile(const char *path, const struct str *text, enum script_dialect dialect,
-                                 const struct script_host *host, struct program **out);
+MUST_USE enum err script_compile(const char *path, const struct str *text,
+                                 enum script_dialect dialect, const struct script_host *host,
+                                 struct program **out);
 
 struct program *program_ref(struct program *program);
 void program_unref(struct program *program);
@@ -77,8 +80,8 @@ unsigned program_var_count(const struct program *program);
 /* Index of a route for script_run; ROUTE_NONE when it is not defined. "" or "0" is the main one. */
 uint16_t program_route(const struct program *program, enum stage stage, struct str name);
 /* Prints the bytecode of all routes for people. */
-void program_disassemble(const struct program *program, void (*print)(void *context, struct str line),
-                         void *context);
+void program_disassemble(const struct program *program,
+                         void (*print)(void *context, struct str line), void *context);
 
 struct script_budget {
     unsigned steps;      /* instructions a run: 100000 */
@@ -97,8 +100,8 @@ void script_run(struct program *program, uint16_t route, struct run *run, struct
 void script_vars_fini(struct value *vars, unsigned count);
 
 /*
- * modparam("pv", "avp_aliases", "name=i:1;other=s:x") and the like; the global of that name needs no
- * help. Complains at the place.
+ * modparam("pv", "avp_aliases", "name=i:1;other=s:x") and the like; the global of that name needs
+ * no help. Complains at the place.
  */
 MUST_USE enum err script_add_avp_alias(const struct script_place *place, struct str text);
 

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The variables of the language itself. All others are the host's and the modules'. */
+#include <stdlib.h>
+
+#include "script/avp_alias.h"
+#include "script/report.h"
+#include "script/vm.h"
+
+/* ---- $var(name): kept by the worker from message to message, 0 at first ---- */
+
+static struct var_slot *find_slot(const struct program *program, struct str name)
+{
+    for (unsigned i = 0; i < program->var_count; i++)
+        if (str_eq(program->vars[i]->name, name))
+            return program->vars[i];
+    return NULL;
+}
+
+static struct var_slot *add_slot(struct unit *unit, struct str name)
+{
+    struct program *program = unit->program;
+    struct var_slot *slot = unit_alloc(unit, unit->keep, sizeof *slot);
+
+    program->vars =
+        unit_grow(unit, unit->keep, program->vars, program->var_count, sizeof *program->vars);
+    if (!slot || !program->vars)
+        return NULL;
+    *slot = (struct var_slot){ unit_copy(unit, unit->keep, name), program->var_count };
+    program->vars[program->var_count++] = slot;
+    return slot;
+}
+
+/* Texts of modules have no program: they find the slot by its name when they run. */
+static enum err prepare_var(struct module *module, struct str inner,
+                            const struct script_place *place, const void **out)
+{
+    struct unit *unit = place->unit;
+    struct var_slot *slot;
+
+    (void)module;
+    if (!unit->program)
+        return ERR_NONE;
+    slot = find_slot(unit->program, inner);
+    if (!slot)
+        slot = add_slot(unit, inner);
+    *out = slot;
+    return slot ? ERR_NONE : ERR_NOMEM;
+}
+
+static struct value *var_of(const struct variable_use *use)
+{
+    const struct script_vm *vm = use->run->vm;
+    const struct var_slot *slot = use->object;
+
+    if (!vm || !vm->vars)
+        return NULL;
+    if (!slot)
+        slot = find_slot(vm->program, use->inner);
+    return slot ? &vm->vars[slot->index] : NULL;
+}
+
+/* The text is copied: another message may change the variable while this one waits. */
+static enum err get_var(const struct variable_use *use, struct value *out)
+{
+    const struct value *var = var_of(use);
+
+    *out = var ? *var : value_of_int(0);
+    if (value_is_null(out))
+        *out = value_of_int(0);
+    return out->has_text ? str_copy(use->run->arena, out->text, &out->text) : ERR_NONE;
+}
+
+static void clear_var(struct value *var)
+{
+    if (var->has_text)
+        free((void *)(uintptr_t)var->text.ptr);
+    *var = value_null();
+}
+
+static enum err set_var(const struct variable_use *use, const struct value *value)
+{
+    struct value *var = var_of(use), copy = *value;
+    char *bytes;
+
+    if (!var)
+        return ERR_NOT_FOUND;
+    if (copy.has_text) {
+        bytes = malloc(copy.text.len + 1);
+        if (!bytes)
+            return ERR_NOMEM;
+        if (copy.text.len)
+            memcpy(bytes, copy.text.ptr, copy.text.len);
+        copy.text.ptr = bytes;
+    }
+    clear_var(var);
+    *var = value_is_null(&copy) ? value_of_int(0) : copy;
+    return ERR_NONE;
+}
+
+void script_vars_fini(struct value *vars, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        clear_var(&vars[i]);
+}
+
+/* ---- $avp(name): a stack of values with the request ---- */
+
+static const struct avp_alias *find_alias(const struct program *program, struct str text)
+{
+    for (const struct avp_alias *alias = program ? program->aliases : NULL; alias;
+         alias = alias->next)
+        if (str_ieq(alias->alias, text))
+            return alias;
+    return NULL;
+}
+
+/* name = alias | "i:" number | "s:" text | text (Kamailio) */
+static enum err prepare_avp(struct module *module, struct str inner,
+                            const struct script_place *place, const void **out)
+{
+    struct unit *unit = place->unit;
+    const struct avp_alias *alias = find_alias(unit->program, inner);
+    struct avp_name *name = unit_alloc(unit, unit->keep, sizeof *name);
+
+    (void)module;
+    if (!name)
+        return ERR_NOMEM;
+    *out = name;
+    if (alias) {
+        *name = alias->name;
+        return ERR_NONE;
+    }
+    if (avp_name_parse(inner, name) || (unit->dialect->plain_avps && !name->is_number))
+        return ERR_NONE;
+    if (!unit->program && !name->is_number) {
+        *out = NULL; /* perhaps an alias: known when it runs */
+        return ERR_NONE;
+    }
+    script_complain(place,
+                    name->is_number ? "\"" STR_FMT "\" is no number of an AVP"
+                                    : "\"" STR_FMT
+                                      "\" is no alias of an AVP; write s:name or i:number",
+                    STR_ARG(inner));
+    return ERR_SYNTAX;
+}
+
+static enum err avp_name_of(const struct variable_use *use, struct avp_name *out)
+{
+    const struct script_vm *vm = use->run->vm;
+    const struct avp_alias *alias;
+
+    if (use->object) {
+        *out = *(const struct avp_name *)use->object;
+        return ERR_NONE;
+    }
+    alias = find_alias(vm ? vm->program : NULL, use->inner);
+    if (alias)
+        *out = alias->name;
+    else if (!avp_name_parse(use->inner, out) && out->is_number)
+        return ERR_SYNTAX;
+    return ERR_NONE;
+}
+
+static unsigned count_avps(const struct avps *avps, const struct avp_name *name)
+{
+    unsigned count = 0;
+
+    for (const struct avp *avp = avp_find(avps, name, NULL); avp; avp = avp_find(avps, name, avp))
+        count++;
+    return count;
+}
+
+static enum err append_text(struct arena *arena, struct str *text, const char *separator,
+                            const struct value *value)
+{
+    struct str more;
+    enum err err = value_to_str(arena, value, &more);
+
+    return err ? err
+               : str_print(arena, text, STR_FMT "%s" STR_FMT, STR_ARG(*text), separator,
+                           STR_ARG(more));
+}
+
+/* [*]: all values, newest first. */
+static enum err join_avps(const struct variable_use *use, const struct avp_name *name,
+                          struct value *out)
+{
+    const struct avps *avps = &use->run->request->avps;
+    struct str text = STR("");
+    enum err err = ERR_NONE;
+    const struct avp *avp = avp_find(avps, name, NULL);
+
+    if (!avp)
+        return ERR_NONE;
+    for (bool is_first = true; avp && !err; avp = avp_find(avps, name, avp), is_first = false)
+        err = append_text(use->run->arena, &text, is_first ? "" : ", ", &avp->value);
+    if (!err)
+        *out = value_of_str(text);
+    return err;
+}
+
+static enum err get_avp(const struct variable_use *use, struct value *out)
+{
+    const struct avps *avps = &use->run->request->avps;
+    struct avp_name name;
+    const struct avp *avp;
+    enum err err = avp_name_of(use, &name);
+    int64_t index = use->index;
+
+    if (err)
+        return err;
+    if (use->is_all)
+        return join_avps(use, &name, out);
+    if (index < 0)
+        index += count_avps(avps, &name);
+    avp = index < 0 ? NULL : avp_find(avps, &name, NULL);
+    while (avp && index-- > 0)
+        avp = avp_find(avps, &name, avp);
+    if (avp)
+        *out = avp->value;
+    return ERR_NONE;
+}
+
+/* '=' adds on top; := and [*] replace all; null removes the newest, or all. */
+static enum err set_avp(const struct variable_use *use, const struct value *value)
+{
+    struct request *request = use->run->request;
+    bool all = use->replaces || use->is_all;
+    struct avp_name name;
+    enum err err = avp_name_of(use, &name);
+
+    if (err)
+        return err;
+    if (value_is_null(value) || all)
+        avp_remove(&request->avps, &name, all);
+    if (value_is_null(value))
+        return ERR_NONE;
+    return avp_add(&request->avps, &request->arena, &name, value);
+}
+
+/* ---- $rc, $null, $$ ---- */
+
+static enum err get_rc(const struct variable_use *use, struct value *out)
+{
+    *out = value_of_int(use->run->retcode);
+    return ERR_NONE;
+}
+
+static enum err get_null(const struct variable_use *use, struct value *out)
+{
+    (void)use;
+    *out = value_null();
+    return ERR_NONE;
+}
+
+static enum err get_dollar(const struct variable_use *use, struct value *out)
+{
+    (void)use;
+    *out = value_of_str(STR("$"));
+    return ERR_NONE;
+}
+
+static enum err get_true(const struct variable_use *use, struct value *out)
+{
+    (void)use;
+    *out = value_of_int(1);
+    return ERR_NONE;
+}
+
+/* ---- $def(name), $env(name): known when the script is compiled ---- */
+
+static enum err prepare_constant(struct unit *unit, struct str text, const void **out)
+{
+    struct value *value = unit_alloc(unit, unit->keep, sizeof *value);
+
+    if (!value)
+        return ERR_NOMEM;
+    *value = value_of_str(unit_copy(unit, unit->keep, text));
+    *out = value;
+    return ERR_NONE;
+}
+
+static enum err prepare_def(struct module *module, struct str inner,
+                            const struct script_place *place, const void **out)
+{
+    const struct define *define = unit_find_define(place->unit, inner);
+    struct str value = define ? define->value : (struct str){ 0 };
+
+    (void)module;
+    if (!define)
+        return ERR_NONE;
+    if (value.len > 1 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+        value = (struct str){ value.ptr + 1, value.len - 2 };
+    return prepare_constant(place->unit, value, out);
+}
+
+static enum err prepare_env(struct module *module, struct str inner,
+                            const struct script_place *place, const void **out)
+{
+    struct str name;
+    const char *value;
+
+    (void)module;
+    if (str_print(&place->unit->scratch, &name, STR_FMT, STR_ARG(inner)))
+        return ERR_NOMEM;
+    value = getenv(name.ptr);
+    return value ? prepare_constant(place->unit, str_of(value), out) : ERR_NONE;
+}
+
+static enum err get_constant(const struct variable_use *use, struct value *out)
+{
+    if (use->object)
+        *out = *(const struct value *)use->object;
+    return ERR_NONE;
+}
+
+static enum err get_constant_number(const struct variable_use *use, struct value *out)
+{
+    const struct value *value = use->object;
+    int64_t number = 0;
+
+    if (value && str_to_int(value->text, INT64_MIN, INT64_MAX, &number))
+        number = 0;
+    *out = value_of_int(number);
+    return ERR_NONE;
+}
+
+static const struct mod_variable builtins[] = {
+    { "var", INNER_NEEDED, get_var, set_var, prepare_var,
+      "A variable of the worker: keeps its value from message to message, 0 at first." },
+    { "avp", INNER_NEEDED, get_avp, set_avp, prepare_avp,
+      "A value kept with the request; assigning adds one on top." },
+    { "rc", INNER_NONE, get_rc, NULL, NULL, "What the last command answered." },
+    { "retcode", INNER_NONE, get_rc, NULL, NULL, "What the last command answered." },
+    { "?", INNER_NONE, get_rc, NULL, NULL, "What the last command answered." },
+    { "null", INNER_NONE, get_null, NULL, NULL, "No value at all." },
+    { "true", INNER_NONE, get_true, NULL, NULL, "The number 1." },
+    { "$", INNER_NONE, get_dollar, NULL, NULL, "The character $." },
+    { "def", INNER_NEEDED, get_constant, NULL, prepare_def, "The value of a #!define." },
+    { "defn", INNER_NEEDED, get_constant_number, NULL, prepare_def,
+      "The value of a #!define as a number." },
+    { "env", INNER_NEEDED, get_constant, NULL, prepare_env, "An environment variable." },
+    { "envn", INNER_NEEDED, get_constant_number, NULL, prepare_env,
+      "An environment variable as a number." },
+};
+
+const struct mod_variable *builtin_find(struct str name)
+{
+    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
+        if (str_eq(str_of(builtins[i].name), name))
+            return &builtins[i];
+    return NULL;
+}
+
+void builtin_each(void (*visit)(void *visitor, struct str name), void *visitor)
+{
+    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
+        visit(visitor, str_of(builtins[i].name));
+}

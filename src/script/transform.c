@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transformations read and applied; what each does is in its row. */
+#include "script/transform.h"
+
+#include "script/report.h"
+#include "script/transform_row.h"
+
+struct transform_arg {
+    struct str text;
+    const struct variable_ref *variable;
+};
+
+struct transform {
+    struct transform *next;
+    const struct transform_row *row;
+    struct transform_arg args[TRANSFORM_ARGS_MAX];
+    uint8_t arg_count;
+};
+
+static const struct transform_row *const tables[] = {
+    transform_text_rows,
+    transform_code_rows,
+    transform_uri_rows,
+};
+
+enum {
+    TABLES = sizeof tables / sizeof *tables,
+};
+
+/* ---- reading ---- */
+
+static const struct transform_row *find_row(struct str class, struct str name)
+{
+    for (int i = 0; i < TABLES; i++)
+        for (const struct transform_row *row = tables[i]; row->apply; row++)
+            if (str_ieq(row->class, class) && str_ieq(row->name, name))
+                return row;
+    return NULL;
+}
+
+static void offer_rows(struct suggestion *suggestion, struct unit *unit)
+{
+    struct str name;
+
+    for (int i = 0; i < TABLES; i++)
+        for (const struct transform_row *row = tables[i]; row->apply; row++)
+            if (!str_print(&unit->scratch, &name, STR_FMT "." STR_FMT, STR_ARG(row->class),
+                           STR_ARG(row->name)))
+                suggestion_offer(suggestion, name);
+}
+
+static void *fail_unknown(struct unit *unit, struct span span, struct str name)
+{
+    struct suggestion suggestion;
+    char buffer[SUGGESTION_TEXT_MAX];
+
+    suggestion_init(&suggestion, name);
+    offer_rows(&suggestion, unit);
+    report_error(unit, span, "unknown transformation {" STR_FMT "}%s", STR_ARG(name),
+                 suggestion_text(&suggestion, buffer, sizeof buffer));
+    return NULL;
+}
+
+static bool ends_arg(char c)
+{
+    return c == ',' || c == '}';
+}
+
+/* arg = variable | text up to "," or "}"; a lone "," is itself */
+static bool read_arg(struct unit *unit, struct span span, struct str *rest, unsigned depth,
+                     struct transform_arg *arg)
+{
+    size_t len = 0;
+
+    while (rest->len && rest->ptr[0] == ' ')
+        *rest = str_skip(*rest, 1);
+    if (rest->len > 1 && rest->ptr[0] == '$') {
+        arg->variable = variable_read(unit, span, rest, depth);
+        return arg->variable;
+    }
+    if (rest->len > 1 && rest->ptr[0] == ',' && ends_arg(rest->ptr[1]))
+        len = 1;
+    else
+        while (len < rest->len && !ends_arg(rest->ptr[len]))
+            len++;
+    arg->text = unit_copy(unit, unit->keep, (struct str){ rest->ptr, len });
+    *rest = str_skip(*rest, len);
+    return true;
+}
+
+static bool read_args(struct unit *unit, struct span span, struct str *rest, unsigned depth,
+                      struct transform *transform)
+{
+    while (rest->len && rest->ptr[0] == ',') {
+        if (transform->arg_count == TRANSFORM_ARGS_MAX) {
+            report_error(unit, span, "this transformation has too many parameters");
+            return false;
+        }
+        *rest = str_skip(*rest, 1);
+        if (!read_arg(unit, span, rest, depth, &transform->args[transform->arg_count]))
+            return false;
+        transform->arg_count++;
+    }
+    return true;
+}
+
+static bool check_args(struct unit *unit, struct span span, const struct transform *transform)
+{
+    const struct transform_row *row = transform->row;
+
+    if (transform->arg_count >= row->min_args && transform->arg_count <= row->max_args)
+        return true;
+    report_error(unit, span, "{" STR_FMT "." STR_FMT "} takes %u to %u parameters, not %u",
+                 STR_ARG(row->class), STR_ARG(row->name), row->min_args, row->max_args,
+                 transform->arg_count);
+    return false;
+}
+
+/* transformation = "{" class "." name *( "," arg ) "}" */
+struct transform *transform_read(struct unit *unit, struct span span, struct str *rest,
+                                 unsigned depth)
+{
+    struct transform *transform = unit_alloc(unit, unit->keep, sizeof *transform);
+    struct str name, class, member;
+    size_t len = 1;
+
+    if (!transform)
+        return NULL;
+    while (len < rest->len && !ends_arg(rest->ptr[len]))
+        len++;
+    name = str_trim((struct str){ rest->ptr + 1, len - 1 });
+    *rest = str_skip(*rest, len);
+    if (!str_split(name, '.', &class, &member) || !(transform->row = find_row(class, member)))
+        return fail_unknown(unit, span, name);
+    if (!read_args(unit, span, rest, depth, transform))
+        return NULL;
+    if (rest->len == 0 || rest->ptr[0] != '}') {
+        report_error(unit, span, "a '}' is missing behind {" STR_FMT, STR_ARG(name));
+        return NULL;
+    }
+    *rest = str_skip(*rest, 1);
+    return check_args(unit, span, transform) ? transform : NULL;
+}
+
+void transform_append(struct transform **chain, struct transform *next)
+{
+    while (*chain)
+        chain = &(*chain)->next;
+    *chain = next;
+}
+
+/* ---- applying ---- */
+
+static enum err fill_args(struct transform_call *call, const struct transform *transform)
+{
+    enum err err = ERR_NONE;
+
+    call->arg_count = transform->arg_count;
+    for (unsigned i = 0; i < transform->arg_count && !err; i++) {
+        const struct transform_arg *arg = &transform->args[i];
+        struct value value = value_of_str(arg->text);
+
+        if (arg->variable)
+            err = variable_get(call->run, arg->variable, &value);
+        if (!err)
+            err = value_to_str(call->arena, &value, &call->args[i]);
+        if (!err && str_to_int(call->args[i], INT64_MIN, INT64_MAX, &call->numbers[i]))
+            call->numbers[i] = 0;
+    }
+    return err;
+}
+
+static enum err apply_one(struct run *run, const struct transform *transform, struct value *value)
+{
+    struct value out = value_null();
+    struct transform_call call = {
+        .run = run, .arena = run->arena, .row = transform->row, .value = value, .out = &out
+    };
+    enum err err;
+
+    if (value_is_null(value) && !transform->row->takes_null)
+        return ERR_NOT_FOUND;
+    err = value_to_str(run->arena, value, &call.text);
+    if (!err)
+        err = fill_args(&call, transform);
+    if (!err)
+        err = transform->row->apply(&call);
+    *value = out;
+    return err;
+}
+
+enum err transform_apply(struct run *run, const struct transform *chain, struct value *value)
+{
+    enum err err = ERR_NONE;
+
+    for (; chain && !err; chain = chain->next)
+        err = apply_one(run, chain, value);
+    return err;
+}
+
+/* ---- for the rows ---- */
+
+enum err transform_give(struct transform_call *call, struct str text)
+{
+    *call->out = value_of_str(text);
+    return ERR_NONE;
+}
+
+enum err transform_give_number(struct transform_call *call, int64_t number)
+{
+    *call->out = value_of_int(number);
+    return ERR_NONE;
+}
+
+enum err transform_open(struct transform_call *call, size_t size, struct writer *out)
+{
+    char *bytes = arena_alloc(call->arena, size);
+
+    if (!bytes)
+        return ERR_NOMEM;
+    *out = writer_over(bytes, size);
+    return ERR_NONE;
+}
+
+enum err transform_close(struct transform_call *call, const struct writer *w)
+{
+    struct str text;
+    enum err err = writer_finish(w, &text);
+
+    return err ? err : transform_give(call, text);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* {s.…} that encode, escape and digest. */
+#include <openssl/evp.h>
+
+#include "script/transform_row.h"
+
+/* ---- digests ---- */
+
+static enum err s_digest(struct transform_call *call)
+{
+    const EVP_MD *md = EVP_get_digestbyname(call->row->parameter.ptr);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    struct writer w;
+    enum err err;
+
+    if (!md ||
+        !EVP_Digest(call->text.ptr ? call->text.ptr : "", call->text.len, digest, &len, md, NULL))
+        return ERR_UNSUPPORTED;
+    err = transform_open(call, 2 * (size_t)len, &w);
+    if (err)
+        return err;
+    write_hex(&w, digest, len);
+    return transform_close(call, &w);
+}
+
+/* ---- hexadecimal ---- */
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = char_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static enum err s_encode_hexa(struct transform_call *call)
+{
+    struct writer w;
+    enum err err = transform_open(call, 2 * call->text.len, &w);
+
+    if (err)
+        return err;
+    write_hex(&w, call->text.ptr, call->text.len);
+    return transform_close(call, &w);
+}
+
+static enum err s_decode_hexa(struct transform_call *call)
+{
+    struct str text = call->text;
+    struct writer w;
+    enum err err = transform_open(call, text.len / 2, &w);
+
+    if (err || text.len % 2)
+        return err ? err : ERR_SYNTAX;
+    for (size_t i = 0; i < text.len; i += 2) {
+        int high = hex_value(text.ptr[i]), low = hex_value(text.ptr[i + 1]);
+
+        if (high < 0 || low < 0)
+            return ERR_SYNTAX;
+        write_char(&w, (char)(high * 16 + low));
+    }
+    return transform_close(call, &w);
+}
+
+/* ---- escapes ---- */
+
+static bool is_one_of(char c, const char *set)
+{
+    return c && strchr(set, c);
+}
+
+/* Quotes, backslashes and NUL get a backslash. */
+static enum err s_escape_common(struct transform_call *call)
+{
+    struct writer w;
+    enum err err = transform_open(call, 2 * call->text.len, &w);
+
+    for (size_t i = 0; !err && i < call->text.len; i++) {
+        char c = call->text.ptr[i];
+
+        if (is_one_of(c, "\"'\\") || c == '\0')
+            write_char(&w, '\\');
+        write_char(&w, c == '\0' ? '0' : c);
+    }
+    return err ? err : transform_close(call, &w);
+}
+
+static enum err s_unescape_common(struct transform_call *call)
+{
+    struct str text = call->text;
+    struct writer w;
+    enum err err = transform_open(call, text.len, &w);
+
+    for (size_t i = 0; !err && i < text.len; i++) {
+        if (text.ptr[i] == '\\' && i + 1 < text.len && is_one_of(text.ptr[i + 1], "\"'\\0"))
+            write_char(&w, text.ptr[++i] == '0' ? '\0' : text.ptr[i]);
+        else
+            write_char(&w, text.ptr[i]);
+    }
+    return err ? err : transform_close(call, &w);
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           is_one_of(c, "-_.!~*'()");
+}
+
+/* RFC 3261 §25.1: what may stand in a user or a parameter as it is is in the row. */
+static enum err s_escape_percent(struct transform_call *call)
+{
+    struct writer w;
+    enum err err = transform_open(call, 3 * call->text.len, &w);
+
+    for (size_t i = 0; !err && i < call->text.len; i++) {
+        char c = call->text.ptr[i];
+
+        if (is_unreserved(c) || is_one_of(c, call->row->parameter.ptr))
+            write_char(&w, c);
+        else
+            write_fmt(&w, "%%%02x", (unsigned char)c);
+    }
+    return err ? err : transform_close(call, &w);
+}
+
+static enum err s_unescape_percent(struct transform_call *call)
+{
+    struct str text;
+    enum err err = sip_unescape(call->arena, call->text, &text);
+
+    return err ? err : transform_give(call, text);
+}
+
+/* As in forms: a space is '+'. */
+static enum err s_urldecode(struct transform_call *call)
+{
+    struct writer w;
+    enum err err = transform_open(call, call->text.len, &w);
+
+    for (size_t i = 0; !err && i < call->text.len; i++)
+        write_char(&w, call->text.ptr[i] == '+' ? ' ' : call->text.ptr[i]);
+    if (err)
+        return err;
+    call->text = writer_text(&w);
+    return s_unescape_percent(call);
+}
+
+/* In quotes, with quotes doubled. */
+static enum err s_escape_csv(struct transform_call *call)
+{
+    struct writer w;
+    enum err err = transform_open(call, 2 * call->text.len + 2, &w);
+
+    if (err)
+        return err;
+    write_char(&w, '"');
+    for (size_t i = 0; i < call->text.len; i++) {
+        if (call->text.ptr[i] == '"')
+            write_char(&w, '"');
+        write_char(&w, call->text.ptr[i]);
+    }
+    write_char(&w, '"');
+    return transform_close(call, &w);
+}
+
+/* ---- base64 ---- */
+
+enum base64 {
+    BASE64_PLAIN,
+    BASE64_URL = 1,
+    BASE64_BARE = 2, /* without '=' at the end */
+};
+
+static const char *base64_letters(unsigned variant)
+{
+    return variant & BASE64_URL
+               ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+               : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
+
+static uint32_t take_three(const char *bytes, size_t count)
+{
+    uint32_t group = 0;
+
+    for (size_t i = 0; i < 3; i++)
+        group = group << 8 | (i < count ? (unsigned char)bytes[i] : 0u);
+    return group;
+}
+
+static enum err s_encode_base64(struct transform_call *call)
+{
+    const char *letters = base64_letters(call->row->variant);
+    struct str text = call->text;
+    struct writer w;
+    enum err err = transform_open(call, (text.len + 2) / 3 * 4, &w);
+
+    for (size_t i = 0; !err && i < text.len; i += 3) {
+        size_t count = text.len - i < 3 ? text.len - i : 3;
+        uint32_t group = take_three(text.ptr + i, count);
+
+        for (size_t j = 0; j < 4; j++) {
+            if (j <= count)
+                write_char(&w, letters[group >> (18 - 6 * j) & 63]);
+            else if (!(call->row->variant & BASE64_BARE))
+                write_char(&w, '=');
+        }
+    }
+    return err ? err : transform_close(call, &w);
+}
+
+static enum err s_decode_base64(struct transform_call *call)
+{
+    const char *letters = base64_letters(call->row->variant);
+    struct str text = call->text;
+    uint32_t group = 0;
+    unsigned bits = 0;
+    struct writer w;
+    enum err err = transform_open(call, text.len, &w);
+
+    while (text.len && text.ptr[text.len - 1] == '=')
+        text.len--;
+    for (size_t i = 0; !err && i < text.len; i++) {
+        const char *letter = text.ptr[i] ? strchr(letters, text.ptr[i]) : NULL;
+
+        if (!letter)
+            return ERR_SYNTAX;
+        group = (group << 6 | (uint32_t)(letter - letters)) & 0xffffff;
+        bits += 6;
+        if (bits < 8)
+            continue;
+        bits -= 8;
+        write_char(&w, (char)(group >> bits & 0xff));
+    }
+    return err ? err : transform_close(call, &w);
+}
+
+#define ROW(name, function, ...)                                                                   \
+    {                                                                                              \
+        STR_INIT("s"), STR_INIT(name), function, 0, 0, __VA_ARGS__                                 \
+    }
+
+const struct transform_row transform_code_rows[] = {
+    ROW("md5", s_digest, .parameter = STR_INIT("MD5")),
+    ROW("sha256", s_digest, .parameter = STR_INIT("SHA256")),
+    ROW("sha384", s_digest, .parameter = STR_INIT("SHA384")),
+    ROW("sha512", s_digest, .parameter = STR_INIT("SHA512")),
+    ROW("encode.hexa", s_encode_hexa, .variant = 0),
+    ROW("decode.hexa", s_decode_hexa, .variant = 0),
+    ROW("escape.common", s_escape_common, .variant = 0),
+    ROW("unescape.common", s_unescape_common, .variant = 0),
+    ROW("escape.user", s_escape_percent, .parameter = STR_INIT("&=+$,;?/")),
+    ROW("unescape.user", s_unescape_percent, .variant = 0),
+    ROW("escape.param", s_escape_percent, .parameter = STR_INIT("[]/:&+$")),
+    ROW("unescape.param", s_unescape_percent, .variant = 0),
+    ROW("urlencode.param", s_escape_percent, .parameter = STR_INIT("")),
+    ROW("urldecode.param", s_urldecode, .variant = 0),
+    ROW("escape.csv", s_escape_csv, .variant = 0),
+    ROW("encode.base64", s_encode_base64, .variant = BASE64_PLAIN),
+    ROW("decode.base64", s_decode_base64, .variant = BASE64_PLAIN),
+    ROW("encode.base64t", s_encode_base64, .variant = BASE64_BARE),
+    ROW("decode.base64t", s_decode_base64, .variant = BASE64_BARE),
+    ROW("encode.base64url", s_encode_base64, .variant = BASE64_URL),
+    ROW("decode.base64url", s_decode_base64, .variant = BASE64_URL),
+    ROW("encode.base64urlt", s_encode_base64, .variant = BASE64_URL | BASE64_BARE),
+    ROW("decode.base64urlt", s_decode_base64, .variant = BASE64_URL | BASE64_BARE),
+    { .apply = NULL },
+};
