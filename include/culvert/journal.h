@@ -1,30 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The copy of the location service in a database: rows of `location`, loaded at start, kept up to
- * date afterwards, flows included. Expiry is stored by the wall clock and restored to the monotonic.
+ * Keeps the bindings of some location tables in a database, as usrloc does by its db_mode: loads
+ * them at the start, and writes what changes.
+ *
+ * Each binding that differs from its row waits in a set, in its latest form, until a statement for
+ * it was committed; so a busy or broken database loses nothing but time, and statements for one
+ * binding never overtake each other.
  */
 #include <culvert/location.h>
 #include <culvert/store.h>
+#include <culvert/writer.h>
 
 struct journal;
 
-struct journal_settings {
-    struct location *location;
-    struct store *store;      /* borrowed; outlives the journal */
-    bool writes_through;      /* every change at once; else collected until journal_flush */
-    bool use_domain;
-    /* Between a flow's socket and the text in the column: "udp:192.0.2.1:5060". */
-    bool (*find_socket)(void *context, struct str name, uint16_t *out);
-    struct str (*socket_name)(void *context, uint16_t socket);
-    void *context;
-    msec now;                 /* the same moment on both clocks */
-    uint64_t wall_clock;
+enum journal_mode {
+    JOURNAL_WRITE_THROUGH = 1, /* a statement at each change */
+    JOURNAL_WRITE_BACK = 2,    /* what changed, at each journal_tick() */
+    JOURNAL_DATABASE_ONLY = 3, /* not yet: taken as write-through */
 };
 
-/* Loads what has not expired, then watches. ERR_IO: the table cannot be read; logged. */
+/* One moment on both clocks. Rows have wall-clock time; bindings do not, so that a clock that is
+ * set neither ends nor prolongs them. */
+struct journal_time {
+    msec now;
+    int64_t wall; /* milliseconds since 1970, UTC */
+};
+
+/* Our listen sockets have other indexes after a restart: rows name them "udp:192.0.2.1:5060". Both
+ * functions are called from any thread, the second one under a lock of the location. */
+struct journal_sockets {
+    enum err (*find)(void *context, struct str name, uint16_t *out);
+    void (*write)(void *context, uint16_t socket, struct writer *w);
+    void *context;
+};
+
+struct journal_settings {
+    struct location *location;
+    struct store *store;
+    enum journal_mode mode;
+    const struct str *tables; /* letters, digits and '_' */
+    unsigned table_count;
+    bool uses_domain;    /* AoRs are user@domain: two columns */
+    unsigned fetch_rows; /* at once, while loading; 0: 2000 */
+    struct journal_sockets sockets;
+    struct journal_time time;
+};
+
+enum {
+    JOURNAL_TABLES_MAX = 16,
+};
+
+/* The connection of a stream flow that was loaded: it is gone, and never dialled. */
+#define JOURNAL_CONNECTION_GONE UINT64_MAX
+
+/*
+ * Loads the bindings that are not over, deletes the rows that are, then watches. Blocks: for the
+ * start. ERR_UNSUPPORTED: a table lacks columns, as the log line says. Settings are copied;
+ * location and store must outlive the journal.
+ */
 MUST_USE enum err journal_start(const struct journal_settings *settings, struct journal **out);
-/* Writes what was collected. From any thread. */
-void journal_flush(struct journal *journal);
-/* Writes everything and waits for it. NULL is fine. */
+/* To be called regularly (timer_interval), from one thread: writes what waits. */
+void journal_tick(struct journal *journal, struct journal_time time);
+/* Stops watching, writes what waits and waits for it. */
 void journal_stop(struct journal *journal);
+
+struct journal_counters {
+    uint64_t loaded, written, failed; /* failed: given up */
+    uint64_t waiting;                 /* bindings whose rows are not up to date */
+};
+
+void journal_read_counters(struct journal *journal, struct journal_counters *out);

@@ -21,6 +21,11 @@ static void ignore(void *context, const struct binding *binding)
     (void)binding;
 }
 
+static struct journal_time time_of(struct server *server)
+{
+    return (struct journal_time){ server_now(server), (int64_t)server_wall_clock(server) * 1000 };
+}
+
 /* Walks all shards once in timer_interval; what has expired goes on the way. */
 static void on_tick(struct module *module, struct worker *worker, unsigned index, unsigned count,
                     msec now)
@@ -32,7 +37,7 @@ static void on_tick(struct module *module, struct worker *worker, unsigned index
     location_each(server_location(worker_server(worker)), turn * count + index, turns_per_walk * count,
                   now, ignore, NULL);
     if (usrloc->journal && index == 0 && turn == 0)
-        journal_flush(usrloc->journal);
+        journal_tick(usrloc->journal, time_of(worker_server(worker)));
 }
 
 #define INT(name_, initial_, min_, max_, doc_)                                                  \
@@ -67,32 +72,35 @@ static const struct mod_param params[] = {
     { 0 },
 };
 
-static bool find_socket(void *context, struct str name, uint16_t *out)
+/* ---- the copy in the database ---- */
+
+static enum err find_socket(void *context, struct str name, uint16_t *out)
 {
-    return server_find_listener(context, name, out) == ERR_NONE;
+    return server_find_listener(context, name, out);
 }
 
-static struct str socket_name(void *context, uint16_t socket)
+static void write_socket(void *context, uint16_t socket, struct writer *w)
 {
     unsigned count;
     const struct listener *listeners = server_listeners(context, &count);
 
-    return socket < count ? listeners[socket].name : STR("");
+    if (socket < count)
+        write_str(w, listeners[socket].name);
 }
 
 static enum err start_journal(struct module *module, struct usrloc *usrloc)
 {
+    static const struct str tables[] = { STR_INIT("location") };
     struct server *server = module_server(module);
     const struct journal_settings settings = {
         .location = server_location(server),
         .store = usrloc->store,
-        .writes_through = usrloc->db_mode != 2,
-        .use_domain = usrloc->use_domain != 0,
-        .find_socket = find_socket,
-        .socket_name = socket_name,
-        .context = server,
-        .now = server_now(server),
-        .wall_clock = server_wall_clock(server),
+        .mode = usrloc->db_mode == 2 ? JOURNAL_WRITE_BACK : JOURNAL_WRITE_THROUGH,
+        .tables = tables,
+        .table_count = 1,
+        .uses_domain = usrloc->use_domain != 0,
+        .sockets = { find_socket, write_socket, server },
+        .time = time_of(server),
     };
 
     return journal_start(&settings, &usrloc->journal);
@@ -118,7 +126,8 @@ static void stop(struct module *module)
 {
     struct usrloc *usrloc = module_state(module);
 
-    journal_stop(usrloc->journal);
+    if (usrloc->journal)
+        journal_stop(usrloc->journal);
     store_close(usrloc->store);
 }
 

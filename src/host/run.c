@@ -72,7 +72,7 @@ enum err run_reply(struct run *run, unsigned status, struct str reason)
     if (run->stage == STAGE_CORE_REPLY || request->msg->method == SIP_ACK)
         return ERR_NOT_NOW;
     counter_add(run->worker->server->count.replies, 1);
-    return proxy_reply(run->worker->proxy, request, status, reason, request->reply_headers, STR(""));
+    return proxy_reply(run->worker->proxy, request, status, reason, STR(""), STR(""));
 }
 
 enum err run_add_reply_header(struct run *run, struct str lines)

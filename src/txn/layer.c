@@ -41,7 +41,7 @@ static void destroy_all(struct txn_layer *layer)
     struct table_node *node;
 
     while ((node = table_each(&layer->servers, &walk)))
-        server_destroy(CONTAINER_OF(txn_of_node(node), struct server_txn, txn));
+        server_txn_destroy(CONTAINER_OF(txn_of_node(node), struct server_txn, txn));
     walk = (struct table_walk){ 0 };
     while ((node = table_each(&layer->clients, &walk)))
         client_destroy(CONTAINER_OF(txn_of_node(node), struct client_txn, txn));

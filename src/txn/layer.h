@@ -167,7 +167,7 @@ void server_resend(struct txn *txn, struct txn_input *input);
 void server_abandon(struct txn *txn, struct txn_input *input);
 void server_end(struct txn *txn, struct txn_input *input);
 void server_report(struct txn *txn, enum err why);
-void server_destroy(struct server_txn *txn);
+void server_txn_destroy(struct server_txn *txn);
 
 void client_deliver(struct txn *txn, struct txn_input *input);
 void client_time_out(struct txn *txn, struct txn_input *input);

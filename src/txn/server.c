@@ -55,7 +55,7 @@ void server_end(struct txn *txn, struct txn_input *input)
     (void)input;
     if (server->user->on_end)
         server->user->on_end(server->context, server);
-    server_destroy(server);
+    server_txn_destroy(server);
 }
 
 /* ---- life ---- */
@@ -80,7 +80,7 @@ static enum err server_create(struct txn_layer *layer, const struct sip_msg *req
     return ERR_NONE;
 }
 
-void server_destroy(struct server_txn *server)
+void server_txn_destroy(struct server_txn *server)
 {
     struct txn_layer *layer = server->txn.layer;
 
