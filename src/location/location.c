@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-/* --- looking up --------------------------------------------------------------------------------
- */
+/* --- looking up --- */
 
 static unsigned count_valid(const struct aor *aor, msec now)
 {
@@ -56,8 +55,7 @@ enum err location_find(struct location *location, struct str table, struct str a
     return err;
 }
 
-/* --- from a store --------------------------------------------------------------------------------
- */
+/* --- from a store --- */
 
 static struct slot *find_ruid(struct aor *aor, struct str ruid)
 {
@@ -150,8 +148,7 @@ enum err location_restore(struct location *location, const struct binding *bindi
     return err;
 }
 
-/* --- removing ------------------------------------------------------------------------------------
- */
+/* --- removing --- */
 
 enum err location_remove(struct location *location, struct str table, struct str aor)
 {
@@ -189,8 +186,7 @@ enum err location_remove_ruid(struct location *location, struct str ruid)
     return ERR_NONE;
 }
 
-/* --- maintenance ---------------------------------------------------------------------------------
- */
+/* --- maintenance --- */
 
 struct snapshot {
     struct arena arena;
@@ -259,8 +255,7 @@ void location_each(struct location *location, unsigned slice, unsigned slices, m
         visit_shard(location, &location->shards[i], now, visit, context);
 }
 
-/* --- keepalives ----------------------------------------------------------------------------------
- */
+/* --- keepalives --- */
 
 void location_ping_sent(struct location *location, struct str ruid, msec now)
 {
@@ -290,8 +285,7 @@ void location_ping_answered(struct location *location, struct str ruid, msec now
     lock_give(&shard->lock);
 }
 
-/* --- counters ------------------------------------------------------------------------------------
- */
+/* --- counters --- */
 
 static size_t bucket_bytes(const struct table *table)
 {

@@ -48,8 +48,7 @@ static unsigned count_slots(const struct aor *aor)
     return count;
 }
 
-/* --- matching ----------------------------------------------------------------------------------
- */
+/* --- matching --- */
 
 /* RFC 3261 §19.1.4; what is no URI is equal to nothing but itself. */
 static bool same_uri(struct str a, struct str b)
@@ -136,8 +135,7 @@ static bool is_repeated_later(const struct location_update *update, unsigned ind
     return false;
 }
 
-/* --- the order of requests ---------------------------------------------------------------------
- */
+/* --- the order of requests --- */
 
 enum order {
     ORDER_NEWER,
@@ -247,8 +245,7 @@ static enum err check_count(const struct plan *plan)
     return ERR_NONE;
 }
 
-/* --- what will be
- * --------------------------------------------------------------------------------- */
+/* --- what will be --- */
 
 static struct binding describe(const struct plan *plan, const struct step *step, struct str ruid)
 {
@@ -357,8 +354,7 @@ static enum err gather_outcome(struct plan *plan)
     return ERR_NONE;
 }
 
-/* --- doing it -----------------------------------------------------------------------------------
- */
+/* --- doing it --- */
 
 static void commit_insert(struct plan *plan, struct step *step)
 {

@@ -117,7 +117,7 @@ void location_destroy(struct location *location)
     free(location);
 }
 
-/* --- table names ----------------------------------------------------------------------------- */
+/* --- table names --- */
 
 struct str table_name_text(const struct location *location, unsigned table)
 {
@@ -172,8 +172,7 @@ static enum err make_name(struct location *location, struct str table, unsigned 
     return err;
 }
 
-/* --- AoRs --------------------------------------------------------------------------------------
- */
+/* --- AoRs --- */
 
 static struct aor_key make_key(const struct location *location, unsigned table, struct str aor)
 {

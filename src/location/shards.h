@@ -109,7 +109,7 @@ struct location {
     struct ruid_shard *ruids;
 };
 
-/* --- shards.c: finding AoRs, by table and name ---------------------------------------------- */
+/* --- shards.c: finding AoRs, by table and name --- */
 
 struct aor_key {
     struct str text;
@@ -138,7 +138,7 @@ void shard_drop(struct location *location, struct shard *shard, struct slot *slo
                 enum location_event event);
 void shard_report(struct location *location, enum location_event event, const struct slot *slot);
 
-/* --- ruids.c: the index ---------------------------------------------------------------------- */
+/* --- ruids.c: the index --- */
 
 /* A ruid of our own making, not in use. The buffer holds RUID_MAX bytes. */
 struct str ruid_make(struct location *location, char buffer[static RUID_MAX]);
@@ -154,7 +154,7 @@ void ruid_replace(struct location *location, struct slot *old, struct slot *fres
 bool ruid_lock(struct location *location, struct str ruid, struct shard **shard,
                struct slot **slot);
 
-/* --- slot.c: one binding --------------------------------------------------------------------- */
+/* --- slot.c: one binding --- */
 
 /* Not yet in any list. ERR_LIMIT for texts beyond 64 KiB. */
 MUST_USE enum err slot_create(const struct binding *from, struct aor *aor, struct slot **out);

@@ -294,8 +294,7 @@ static const struct row rows[] = {
       "nonsense" },
 };
 
-/* --- reading rows
- * ---------------------------------------------------------------------------------- */
+/* --- reading rows --- */
 
 /* Options stand behind '|', so that the URI may have parameters. */
 static void read_contact(char *text, struct location_contact *out)
@@ -397,8 +396,7 @@ static void test_rules_of_registration(void **state)
     }
 }
 
-/* --- single cases
- * ------------------------------------------------------------------------------------ */
+/* --- single cases --- */
 
 static void test_binding_carries_what_was_registered(void **state)
 {
