@@ -18,6 +18,7 @@ static void parse_version(struct cursor *c, struct sip_index *index)
         sip_index_refuse(index, ERR_UNSUPPORTED, 505, "SIP version is not 2.0");
 }
 
+/* Of any scheme, but without headers (RFC 3261 §19.1.1). */
 static void check_ruri(struct sip_index *index, struct str ruri)
 {
     struct sip_uri uri;
@@ -26,6 +27,8 @@ static void check_ruri(struct sip_index *index, struct str ruri)
         sip_index_refuse(index, ERR_LIMIT, 414, "Request-URI too long");
     else if (sip_uri_parse(ruri, &uri))
         sip_index_refuse(index, ERR_SYNTAX, 400, "Request-URI malformed");
+    else if (uri.headers.len > 0)
+        sip_index_refuse(index, ERR_SYNTAX, 400, "Request-URI with header fields");
 }
 
 /* The text up to the last SP: a Request-URI that wrongly holds spaces is taken whole. */

@@ -89,6 +89,34 @@ void sip_write_value(struct writer *w, struct str value)
         value = write_line(w, value);
 }
 
+/* The text up to the parameters, without the ';' and the blanks before it. */
+static struct str before_params(struct str value, struct str params)
+{
+    if (params.len == 0)
+        return value;
+    value = str_trim(str_between(value.ptr, params.ptr));
+    value.len--;
+    return str_trim(value);
+}
+
+void sip_write_without(struct writer *w, struct str value, struct str params,
+                       bool (*is_left_out)(struct str name))
+{
+    struct sip_param param;
+
+    sip_write_value(w, before_params(value, params));
+    while (sip_param_next(&params, &param)) {
+        if (is_left_out(param.name))
+            continue;
+        write_char(w, ';');
+        write_str(w, param.name);
+        if (param.has_value) {
+            write_char(w, '=');
+            sip_write_value(w, param.value);
+        }
+    }
+}
+
 void sip_write_line(struct writer *w, struct str name, struct str value)
 {
     write_str(w, name);

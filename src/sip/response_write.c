@@ -72,14 +72,34 @@ static void write_record_routes(struct writer *w, const struct sip_msg *request,
         sip_write_line(w, STR("Record-Route"), hdr->value);
 }
 
+static bool is_tag(struct str name)
+{
+    return str_ieq(name, STR("tag"));
+}
+
+/* The value without its empty tag, if it has one: a second tag would not do. */
+static void write_untagged(struct writer *w, struct str value, struct str params)
+{
+    struct sip_param tag;
+
+    if (sip_param_find(params, STR("tag"), &tag))
+        sip_write_without(w, value, params, is_tag);
+    else
+        sip_write_value(w, value);
+}
+
 static void write_to(struct writer *w, const struct sip_msg *request, const struct sip_reply *reply)
 {
-    write_str(w, STR("To: "));
-    sip_write_value(w, sip_msg_value(request, SIP_HDR_TO));
-    if (request->to_tag.len == 0 && reply->to_tag.len > 0 && reply->status != 100) {
-        write_str(w, STR(";tag="));
-        write_str(w, reply->to_tag);
+    struct str value = sip_msg_value(request, SIP_HDR_TO);
+
+    if (request->to_tag.len > 0 || reply->to_tag.len == 0 || reply->status == 100) {
+        sip_write_line(w, STR("To"), value);
+        return;
     }
+    write_str(w, STR("To: "));
+    write_untagged(w, value, request->to.params);
+    write_str(w, STR(";tag="));
+    write_str(w, reply->to_tag);
     write_str(w, STR("\r\n"));
 }
 

@@ -40,5 +40,8 @@ void sip_splice_write_body(struct writer *w, struct sip_splice splice);
 void sip_write_head_text(struct writer *w, struct str text, bool is_canonical);
 /* A header value, each fold made one SP. */
 void sip_write_value(struct writer *w, struct str value);
+/* A value that ends in these parameters, without those of some names. */
+void sip_write_without(struct writer *w, struct str value, struct str params,
+                       bool (*is_left_out)(struct str name));
 /* name: value CRLF, the same way. */
 void sip_write_line(struct writer *w, struct str name, struct str value);

@@ -91,6 +91,14 @@ static void parse_via_params(struct cursor *c, struct sip_via *via)
         via->params = str_between(start, c->at);
 }
 
+/* The cookie alone is no branch: RFC 4475 §3.2.1 wants such a request taken as one of RFC 2543. */
+static bool has_cookie(struct str branch)
+{
+    struct str cookie = STR("z9hG4bK");
+
+    return branch.len > cookie.len && str_starts(branch, cookie);
+}
+
 /* via-parm = sent-protocol LWS sent-by *( SEMI via-params ) */
 enum err sip_via_parse(struct str text, struct sip_via *out)
 {
@@ -103,7 +111,7 @@ enum err sip_via_parse(struct str text, struct sip_via *out)
     parse_via_params(&c, &via);
     if (cursor_finish(&c))
         return ERR_SYNTAX;
-    via.is_rfc3261 = str_starts(via.branch, STR("z9hG4bK"));
+    via.is_rfc3261 = has_cookie(via.branch);
     *out = via;
     return ERR_NONE;
 }

@@ -22,27 +22,10 @@ static bool is_marked(const struct sip_via *via)
     return via->received.ptr || via->rport;
 }
 
+/* What a client says of its own address is no use: it is left out, whether we say it or not. */
 static bool is_mark(struct str name)
 {
     return str_ieq(name, STR("received")) || str_ieq(name, STR("rport"));
-}
-
-/* The received parameters, but for those that we set: what a client says of itself is no use. */
-static void write_params(struct writer *w, const struct sip_via *via)
-{
-    struct str rest = via->params;
-    struct sip_param param;
-
-    while (sip_param_next(&rest, &param)) {
-        if (is_mark(param.name))
-            continue;
-        write_char(w, ';');
-        write_str(w, param.name);
-        if (param.has_value) {
-            write_char(w, '=');
-            sip_write_value(w, param.value);
-        }
-    }
 }
 
 static void write_marks(struct writer *w, const struct marks *marks)
@@ -55,18 +38,6 @@ static void write_marks(struct writer *w, const struct marks *marks)
         write_str(w, STR(";rport="));
         write_uint(w, marks->source->port);
     }
-}
-
-/* The text up to the parameters, without the ';' and the blanks before it. */
-static struct str before_params(const struct sip_via *via)
-{
-    struct str text = via->text;
-
-    if (via->params.len == 0)
-        return text;
-    text = str_trim(str_between(text.ptr, via->params.ptr));
-    text.len--;
-    return str_trim(text);
 }
 
 enum err sip_via_mark(const struct sip_msg *request, const struct addr *source, bool force_rport,
@@ -87,8 +58,7 @@ enum err sip_via_mark(const struct sip_msg *request, const struct addr *source, 
     if (!buffer)
         return ERR_NOMEM;
     w = writer_over(buffer, size);
-    sip_write_value(&w, before_params(via));
-    write_params(&w, via);
+    sip_write_without(&w, via->text, via->params, is_mark);
     write_marks(&w, &marks);
     return writer_finish(&w, out);
 }

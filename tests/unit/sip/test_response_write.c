@@ -139,6 +139,20 @@ static void test_a_tag_that_is_there_stays(void **state)
     fixture_close(&f);
 }
 
+static void test_an_empty_tag_is_replaced(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f, "OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nFrom: <sip:a@h>;tag=1\r\n"
+                     "To: <sip:b@h>;x=y;tag= ;z\r\nCall-ID: 1\r\nCSeq: 5 OPTIONS\r\n\r\n");
+    assert_int_equal(
+        sip_reply_write(&f.w, f.msg, &(struct sip_reply){ .status = 200, .to_tag = STR("9") }),
+        ERR_NONE);
+    assert_non_null(str_find(writer_text(&f.w), STR("\r\nTo: <sip:b@h>;x=y;z;tag=9\r\n")));
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_edits_are_applied),
         cmocka_unit_test(test_replies),
         cmocka_unit_test(test_a_tag_that_is_there_stays),
+        cmocka_unit_test(test_an_empty_tag_is_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
