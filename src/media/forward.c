@@ -56,9 +56,9 @@ static bool is_believable(const struct leg *leg, const struct leg_half *half)
 {
     const struct latch *rtp = &leg->halves[HALF_RTP].latch;
 
-    if (leg->party.is_direct || addr_same_ip(&half->described, &leg->party.source))
+    if (leg->is_direct || addr_same_ip(&half->trust.described, &half->trust.signalling))
         return true;
-    return rtp->state != LATCH_OPEN && addr_same_ip(&half->described, &rtp->source);
+    return rtp->state != LATCH_OPEN && addr_same_ip(&half->trust.described, &rtp->source);
 }
 
 /* A party that described itself elsewhere and is heard no longer where it was. */
@@ -80,8 +80,8 @@ static const struct addr *find_target(const struct leg *leg, enum media_half whi
         return NULL;
     if (is_latched && !has_left(half, now))
         return &half->latch.source;
-    if (is_believable(leg, half) && is_allowed(leg, &half->described))
-        return &half->described;
+    if (is_believable(leg, half) && is_allowed(leg, &half->trust.described))
+        return &half->trust.described;
     return is_latched ? &half->latch.source : NULL;
 }
 
@@ -114,15 +114,12 @@ static void log_latch(const struct passage *p, const struct addr *from)
 
 static bool is_from_party(const struct passage *p, const struct addr *from)
 {
-    struct latch *latch = &p->leg->halves[p->latch].latch;
-    bool is_held = latch_holds(latch, from);
-    struct latch_trust trust;
+    struct leg_half *half = &p->leg->halves[p->latch];
+    bool is_held = latch_holds(&half->latch, from);
 
     if (!is_held && !is_allowed(p->leg, from))
         return false;
-    trust = (struct latch_trust){ p->leg->halves[p->latch].described, p->leg->party.source,
-                                  p->leg->party.policy };
-    if (!latch_accept(latch, &trust, from, p->now))
+    if (!latch_accept(&half->latch, &half->trust, from, p->now))
         return false;
     if (!is_held)
         log_latch(p, from);

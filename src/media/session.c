@@ -140,14 +140,24 @@ static enum err open_all_missing(struct session *session, const struct relay_des
     return err;
 }
 
+/* What the signalling shows of a party, described by itself or not. */
+static void meet_party(struct leg *leg, const struct relay_party *party)
+{
+    leg->is_direct = party->is_direct;
+    for (unsigned half = 0; half < HALVES; half++) {
+        leg->halves[half].trust.signalling = party->source;
+        leg->halves[half].trust.policy = party->policy;
+    }
+}
+
 static void describe_half(struct leg_half *half, const struct addr *address, uint16_t port,
                           msec now)
 {
     struct addr described = *address;
 
     described.port = port;
-    half->has_moved = !addr_eq(&half->described, &described);
-    half->described = described;
+    half->has_moved = !addr_eq(&half->trust.described, &described);
+    half->trust.described = described;
     latch_reopen(&half->latch, now);
 }
 
@@ -164,7 +174,7 @@ static void describe_sender(struct leg *leg, const struct sdp_stream *described,
     if (what->is_answer || profile > stream->profile)
         stream->profile = profile;
     stream->is_held[leg->side] = sdp_stream_is_held(described);
-    leg->party = what->sender;
+    meet_party(leg, &what->sender);
     leg->is_described = true;
     leg->is_muxing = described->has_rtcp_mux;
     describe_half(&leg->halves[HALF_RTP], &described->address, described->port, what->now);
@@ -191,7 +201,7 @@ static void describe_stream(struct stream *stream, const struct sdp_stream *desc
 
     describe_sender(&stream->legs[sender], described, what);
     if (!receiver->is_described)
-        receiver->party = what->receiver;
+        meet_party(receiver, &what->receiver);
     /* RFC 5761 §5.1.1: in an offer the RTCP port is for a receiver that does not multiplex */
     anchor_receiver(receiver, what->is_answer && described->has_rtcp_mux && receiver->is_muxing,
                     anchor);
@@ -211,7 +221,7 @@ static void close_leg(struct leg *leg)
     use_ports(leg, NULL);
     leg->is_described = false;
     for (unsigned half = 0; half < HALVES; half++)
-        leg->halves[half].described = (struct addr){ 0 };
+        leg->halves[half].trust = (struct latch_trust){ 0 };
 }
 
 static void close_stream(struct stream *stream)
@@ -358,7 +368,7 @@ static void report_leg(const struct leg *leg, msec now, struct relay_leg_report 
     msec heard_at = leg_heard_at(leg);
 
     *report = (struct relay_leg_report){
-        .described = leg->halves[HALF_RTP].described,
+        .described = leg->halves[HALF_RTP].trust.described,
         .latched = leg->halves[HALF_RTP].latch.source,
         .rtp = leg->halves[HALF_RTP].counters,
         .rtcp = leg->halves[HALF_RTCP].counters,

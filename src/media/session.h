@@ -26,22 +26,22 @@ enum {
 
 struct session;
 
-/* One of RTP and RTCP of a leg. */
+/* One of RTP and RTCP of a leg. What every packet needs comes first. */
 struct leg_half {
     struct latch latch;
-    struct addr described; /* where the party's description wants it; family NONE: not described */
-    bool has_moved;        /* the last description named another place than the one before */
     struct relay_leg_counters counters;
+    struct latch_trust trust; /* described: where the party's description wants it */
+    bool has_moved;           /* the last description named another place than the one before */
 };
 
 /* Faces one party. */
 struct leg {
     struct stream *stream;
-    enum relay_side side;
-    struct relay_party party;
-    bool is_described;         /* by the party itself */
-    bool is_muxing;            /* RTCP goes to the RTP port, as described or as seen */
     struct media_ports *ports; /* NULL: closed */
+    enum relay_side side;
+    bool is_muxing;    /* RTCP goes to the RTP port, as described or as seen */
+    bool is_direct;    /* the party's description may be believed at once */
+    bool is_described; /* by the party itself */
     struct leg_half halves[HALVES];
 };
 
