@@ -87,47 +87,12 @@ static void on_message(void *context, const struct flow *flow, struct str bytes,
         pass_on(&seat->all->seats[owner], flow, bytes, is_stream);
 }
 
-struct closing {
-    struct mail mail;
-    struct seat *to;
-    struct flow flow;
-};
-
-static void open_closing(struct mail *mail)
-{
-    struct closing *closing = CONTAINER_OF(mail, struct closing, mail);
-
-    worker_closed(closing->to->worker, &closing->flow);
-    free(closing);
-}
-
-static void drop_closing(struct mail *mail)
-{
-    free(CONTAINER_OF(mail, struct closing, mail));
-}
-
-/* Transactions of any worker may use the connection. */
 static void on_closed(void *context, const struct flow *flow, enum err why)
 {
     struct seat *seat = context;
 
     (void)why;
-    for (unsigned i = 0; i < seat->all->count; i++) {
-        struct closing *closing;
-
-        if (i == seat->index) {
-            worker_closed(seat->worker, flow);
-            continue;
-        }
-        closing = malloc(sizeof *closing);
-        if (!closing)
-            continue;
-        closing->mail = (struct mail){ .run = open_closing, .drop = drop_closing };
-        closing->to = &seat->all->seats[i];
-        closing->flow = *flow;
-        if (loop_post(closing->to->loop, &closing->mail))
-            free(closing);
-    }
+    worker_closed(seat->worker, flow);
 }
 
 static msec on_turn(void *context, msec now)

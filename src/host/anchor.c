@@ -123,7 +123,10 @@ static enum media_result anchor_now(struct run *run, const struct sdp *sdp,
         return result_of(err);
     }
     run->request->has_media = true;
-    return write_body(run, sdp, anchors, options->replace_origin);
+    /* Phones take the family of a description from the first address in it, which is o='s. */
+    return write_body(run, sdp, anchors,
+                      options->replace_origin ||
+                          what.sender.source.family != what.receiver.source.family);
 }
 
 /* Remembers what the script asked for until the branches go out. */

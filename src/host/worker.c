@@ -422,8 +422,21 @@ static bool is_response(struct str bytes)
     return str_istarts(bytes, STR("SIP/"));
 }
 
+/* What clients send to keep their NAT open: line ends or zero bytes. Nothing is answered. */
+static bool is_keepalive(struct str bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.ptr[i];
+        if (c != '\r' && c != '\n' && c != '\0')
+            return false;
+    }
+    return true;
+}
+
 void worker_receive(struct worker *worker, const struct flow *flow, struct str bytes, bool is_stream)
 {
+    if (is_keepalive(bytes))
+        return;
     if (is_response(bytes))
         take_response(worker, flow, bytes, is_stream);
     else
