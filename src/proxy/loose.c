@@ -187,9 +187,9 @@ static enum err go_to_next(struct route_set *set)
         return err ? err : request_set_dst_uri(request, next.text);
     }
     set->first++;
-    if ((err = keep_routes(set, target)) || (err = request_set_dst_uri(request, STR(""))))
+    if ((err = keep_routes(set, target)) || (err = request_set_uri(request, next.text)))
         return err;
-    return request_set_uri(request, next.text);
+    return request_set_dst_uri(request, next.text);
 }
 
 /* ---- flow tokens ---- */

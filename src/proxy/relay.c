@@ -98,13 +98,22 @@ static bool is_waiting(const struct flight *flight)
            has_running_legs(flight);
 }
 
+/* Answered without the transaction, as a request is that is replicated afterwards. */
+static void release_txn(struct request *request)
+{
+    if (!server_txn_is_final(request->txn))
+        server_txn_release(request->txn);
+}
+
 static void advance(struct flight *flight)
 {
     struct request *request = &flight->request;
 
-    if (!request->txn || request->is_answered)
+    if (!request->txn)
         return;
-    if (has_sent_legs(flight, request->step) && request->step != flight->failed_step)
+    if (request->is_answered)
+        release_txn(request);
+    else if (has_sent_legs(flight, request->step) && request->step != flight->failed_step)
         ask_failure(flight);
     else if (has_sent_legs(flight, request->step) || request->is_cancelled)
         response_answer(flight);
@@ -125,7 +134,7 @@ void flight_advance(struct flight *flight)
 /* ---- the start ---- */
 
 /* Why it cannot be relayed at all. */
-static enum err check_relay(struct flight *flight, unsigned *status)
+static enum err check_relay(struct flight *flight, bool is_replica, unsigned *status)
 {
     struct request *request = &flight->request;
 
@@ -136,7 +145,7 @@ static enum err check_relay(struct flight *flight, unsigned *status)
         *status = 487;
         return ERR_DENIED;
     }
-    if (request->is_answered && !flight->options.is_replica)
+    if (request->is_answered && !is_replica)
         return ERR_NOT_NOW;
     *status = build_check_hops(flight);
     return *status ? ERR_DENIED : ERR_NONE;
@@ -238,7 +247,7 @@ void proxy_relay(struct proxy *proxy, struct request *request, bool with_ruri,
         return;
     }
     flight_enter(flight, proxy);
-    if ((err = check_relay(flight, &status)) == ERR_NONE &&
+    if ((err = check_relay(flight, options && options->is_replica, &status)) == ERR_NONE &&
         (err = copy_options(flight, options)) != ERR_NONE)
         status = 500;
     if (err) {
@@ -262,8 +271,7 @@ void proxy_release(struct proxy *proxy, struct request *request)
     struct flight *flight = flight_of(request);
 
     flight_enter(flight, proxy);
-    if (!request->txn || request->is_answered || is_waiting(flight) || flight->done ||
-        has_sent_legs(flight, request->step))
-        return;
-    server_txn_release(request->txn);
+    if (request->txn && !flight->done && !is_waiting(flight) &&
+        (request->is_answered || !has_sent_legs(flight, request->step)))
+        release_txn(request);
 }
