@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/location_journal.h"
+#include <culvert/journal.h>
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* A binding as a row of the table `location`, and back. */
-#include "store/location_journal.h"
+#include <culvert/journal.h>
 
 /* C(id, column), in the order of the statements. `flow` is last: a table may do without it. */
 #define ROW_COLUMN_TABLE(C)                                                                        \

@@ -4,8 +4,9 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <culvert/journal.h>
+
 #include "base/prng.h"
-#include "store/location_journal.h"
 #include "store/location_row.h"
 
 enum {
