@@ -134,6 +134,11 @@ enum loose_result {
  * the next hop; a valid flow token sets the flow. *own_params gets the parameters of our Route value.
  */
 enum loose_result run_loose_route(struct run *run, struct str *own_params);
+/*
+ * The connection that the request came on also stands for its peer's address with another port: 0 for
+ * the one in the topmost Via, as long as that Via names the very address it came from (RFC 5923).
+ */
+void run_alias_connection(struct run *run, uint16_t port);
 /* The host (any form) and port are ours: a listen address, an alias, or a domain a module declared. */
 bool run_is_myself(const struct run *run, struct str host, uint16_t port);
 bool run_is_uri_myself(const struct run *run, const struct sip_uri *uri);

@@ -337,6 +337,7 @@ enum verdict registrar_save(struct call *call)
     if (err)
         return saving.status ? answer_refusal(&saving) : VERDICT_ERROR;
     counter_add(saving.registrar->accepted, 1);
+    run_alias_connection(call->run, 0);
     if (!(flags & SAVE_NO_REPLY) && (add_contact_header(&saving, bindings, count) ||
                                      run_reply(call->run, 200, STR("OK"))))
         return VERDICT_ERROR;

@@ -30,4 +30,10 @@ struct outside {
      */
     void (*resolve)(struct outside *outside, const struct resolve_query *query, resolve_done_fn *done,
                     void *context);
+    /*
+     * The peer of a connection is also known by another port (the one it listens on, by its Via):
+     * what goes to its address and that port takes this connection as long as it lives. An alias of
+     * another living connection is not taken over. May be NULL.
+     */
+    void (*alias)(struct outside *outside, const struct flow *flow, uint16_t port);
 };

@@ -6,11 +6,12 @@
 #define COMMAND_TABLE(C)                                                                           \
     /* commands_uri.c */                                                                           \
     C(sethost)                                                                                     \
-    C(sethostport) C(sethostporttrans) C(setuser) C(setuserpass) C(setport) C(seturi)              \
-        C(revert_uri) C(prefix) C(strip) C(strip_tail) C(userphone) /* commands_target.c */        \
+    C(sethostport)                                                                                 \
+    C(sethostporttrans) C(setuser) C(setuserpass) C(setport) C(seturi) C(revert_uri) C(prefix)     \
+        C(strip) C(strip_tail) C(userphone) /* commands_target.c */                                \
         C(setdsturi) C(resetdsturi) C(isdsturiset) C(append_branch) C(remove_branch)               \
             C(clear_branches) C(force_send_socket) C(set_advertised_address)                       \
-                C(set_advertised_port) C(force_rport) C(accept_silently)                           \
+                C(set_advertised_port) C(force_rport) C(force_tcp_alias) C(accept_silently)        \
                     C(is_myself) /* commands_flags.c */                                            \
         C(setflag) C(resetflag) C(isflagset) C(setbflag) C(resetbflag) C(isbflagset) C(setsflag)   \
             C(resetsflag) C(issflagset) /* commands_send.c */                                      \

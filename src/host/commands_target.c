@@ -119,6 +119,16 @@ enum verdict command_accept_silently(struct call *call)
     return VERDICT_TRUE;
 }
 
+enum verdict command_force_tcp_alias(struct call *call)
+{
+    int64_t port = call->arg_count > 0 ? call->args[0].value.number : 0;
+
+    if (port < 0 || port > UINT16_MAX)
+        return VERDICT_FALSE;
+    run_alias_connection(call->run, (uint16_t)port);
+    return VERDICT_TRUE;
+}
+
 enum verdict command_is_myself(struct call *call)
 {
     struct str text = call->args[0].value.text;

@@ -25,7 +25,7 @@
 #define DOC_SOCKET "Sends from this listen socket: proto:host:port."
 #define DOC_RPORT "Answers to the port that the request came from, asked for or not."
 #define DOC_LOCAL_RPORT "Our own Via asks for rport: always so."
-#define DOC_ALIAS "Connections are reused by the flow of a registration: always so."
+#define DOC_ALIAS "The connection also stands for the port in its Via, or the one given."
 #define DOC_SETBFLAG "Sets a flag of a branch."
 #define DOC_RESETBFLAG "Clears a flag of a branch."
 #define DOC_ISBFLAGSET "True when a flag of a branch is set."
@@ -81,8 +81,8 @@ const struct mod_function core_commands[] = {
     ROW("add_rport", force_rport, 0, DOC_RPORT, NO_ARGS),
     ROW("force_local_rport", accept_silently, 0, DOC_LOCAL_RPORT, NO_ARGS),
     ROW("add_local_rport", accept_silently, 0, DOC_LOCAL_RPORT, NO_ARGS),
-    ROW("force_tcp_alias", accept_silently, 0, DOC_ALIAS, ARG_INT),
-    ROW("add_tcp_alias", accept_silently, 0, DOC_ALIAS, ARG_INT),
+    ROW("force_tcp_alias", force_tcp_alias, 0, DOC_ALIAS, ARG_INT),
+    ROW("add_tcp_alias", force_tcp_alias, 0, DOC_ALIAS, ARG_INT),
     ROW("set_forward_no_connect", accept_silently, 0, DOC_NO_CONNECT, NO_ARGS),
     ROW("set_reply_no_connect", accept_silently, 0, DOC_NO_CONNECT, NO_ARGS),
     ROW("set_forward_close", accept_silently, 0, DOC_CLOSE, NO_ARGS),

@@ -268,6 +268,28 @@ enum verdict run_send_raw(struct run *run, struct str destination)
 
 /* ---- routing ---- */
 
+/* The port that a client listens on by its Via; 0 when the Via is not where it is. */
+static uint16_t via_port(const struct run *run)
+{
+    const struct sip_via *via = &run->request->msg->via;
+    struct addr host;
+
+    if (addr_parse_ip(via->host, &host) || !addr_same_ip(&host, &run->request->source.peer))
+        return 0;
+    return via->port ? via->port : transport_traits(run->request->source.transport)->default_port;
+}
+
+void run_alias_connection(struct run *run, uint16_t port)
+{
+    const struct flow *flow = &run->request->source;
+    struct outside *outside = run->worker->outside;
+
+    if (port == 0)
+        port = via_port(run);
+    if (outside->alias && flow->connection && port && port != flow->peer.port)
+        outside->alias(outside, flow, port);
+}
+
 bool run_is_myself(const struct run *run, struct str host, uint16_t port)
 {
     return server_is_myself(run->worker->server, host, port);

@@ -164,6 +164,12 @@ static void net_resolve(struct outside *outside, const struct resolve_query *que
     resolver_resolve(net_of(outside)->resolver, query, done, context);
 }
 
+static void net_alias(struct outside *outside, const struct flow *flow, uint16_t port)
+{
+    if (flow->connection)
+        shared_alias(net_of(outside)->shared, flow, port);
+}
+
 struct outside *net_outside(struct net *net)
 {
     return &net->outside;
@@ -254,7 +260,7 @@ static enum err fill_net(struct net *net, struct net_sockets *sockets)
 
 static void init_net(struct net *net)
 {
-    net->outside = (struct outside){ .send = net_send, .resolve = net_resolve };
+    net->outside = (struct outside){ .send = net_send, .resolve = net_resolve, .alias = net_alias };
     net->limits = shared_limits(net->shared);
     net->tally = shared_tally(net->shared, net->index);
     net->serial = shared_first_serial(net->shared);

@@ -26,6 +26,7 @@ struct net_shared {
     bool has_ares;
     struct table by_id;
     struct table by_peer;
+    struct table by_alias;
     struct table sites; /* struct site, by address */
     struct net **nets;  /* one a worker; NULL: not there */
 };
@@ -76,6 +77,7 @@ enum err net_shared_create(const struct net_limits *limits, unsigned workers,
     shared->workers = workers;
     table_init(&shared->by_id);
     table_init(&shared->by_peer);
+    table_init(&shared->by_alias);
     table_init(&shared->sites);
     if ((err = fill_shared(shared))) {
         net_shared_destroy(shared);
@@ -101,6 +103,7 @@ void net_shared_destroy(struct net_shared *shared)
         return;
     free_sites(&shared->sites);
     table_fini(&shared->by_id);
+    table_fini(&shared->by_alias);
     table_fini(&shared->by_peer);
     free(shared->tallies);
     free(shared->nets);
@@ -267,6 +270,8 @@ void shared_remove(struct net_shared *shared, struct shared_entry *entry)
     uv_mutex_lock(&shared->lock);
     table_remove(&shared->by_id, &entry->by_id);
     table_remove(&shared->by_peer, &entry->by_peer);
+    if (entry->alias.family != ADDR_NONE)
+        table_remove(&shared->by_alias, &entry->by_alias);
     leave_site(shared, &entry->flow.peer);
     uv_mutex_unlock(&shared->lock);
 }
@@ -297,16 +302,51 @@ static const struct shared_entry *find_peer(const struct net_shared *shared,
     return found;
 }
 
-uint64_t shared_find_peer(struct net_shared *shared, const struct flow *flow)
+static const struct shared_entry *find_alias(const struct net_shared *shared, unsigned transport,
+                                             const struct addr *alias)
+{
+    struct table_node *node = table_find_first(&shared->by_alias, hash_addr(shared, alias));
+
+    for (; node; node = table_find_next(node)) {
+        const struct shared_entry *entry = CONTAINER_OF(node, struct shared_entry, by_alias);
+
+        if (entry->flow.transport == transport && addr_eq(&entry->alias, alias))
+            return entry;
+    }
+    return NULL;
+}
+
+bool shared_find_peer(struct net_shared *shared, const struct flow *flow, struct flow *out)
 {
     const struct shared_entry *entry;
-    uint64_t id;
 
     uv_mutex_lock(&shared->lock);
     entry = find_peer(shared, flow);
-    id = entry ? entry->flow.connection : 0;
+    if (!entry)
+        entry = find_alias(shared, flow->transport, &flow->peer);
+    if (entry)
+        *out = entry->flow;
     uv_mutex_unlock(&shared->lock);
-    return id;
+    return entry != NULL;
+}
+
+static void alias_locked(struct net_shared *shared, const struct flow *flow, uint16_t port)
+{
+    struct shared_entry *entry = find_id(shared, flow->connection);
+    struct addr alias = flow->peer;
+
+    alias.port = port;
+    if (!entry || entry->alias.family != ADDR_NONE || find_alias(shared, flow->transport, &alias) ||
+        table_insert(&shared->by_alias, &entry->by_alias, hash_addr(shared, &alias)))
+        return;
+    entry->alias = alias;
+}
+
+void shared_alias(struct net_shared *shared, const struct flow *flow, uint16_t port)
+{
+    uv_mutex_lock(&shared->lock);
+    alias_locked(shared, flow, port);
+    uv_mutex_unlock(&shared->lock);
 }
 
 /* ---- mail between workers ---- */

@@ -42,7 +42,9 @@ static inline void tally_add(_Atomic uint64_t *number, uint64_t amount)
 struct shared_entry {
     struct table_node by_id;
     struct table_node by_peer;
-    struct flow flow; /* with its connection id */
+    struct table_node by_alias; /* in use when alias.family is set */
+    struct addr alias;          /* the peer's address with the port that it listens on */
+    struct flow flow;           /* with its connection id */
     msec opened_at;
     bool is_dialled;
     uint64_t users; /* workers that sent on it: bit (index % 64) */
@@ -69,8 +71,10 @@ struct net *shared_net(struct net_shared *shared, unsigned worker);
 MUST_USE enum err shared_enter(struct net_shared *shared, struct shared_entry *entry);
 void shared_remove(struct net_shared *shared, struct shared_entry *entry);
 
-/* A connection to flow->peer, rather one on flow->socket; 0: none. */
-uint64_t shared_find_peer(struct net_shared *shared, const struct flow *flow);
+/* A connection to flow->peer, rather one on flow->socket, or one of that alias; false: none. */
+bool shared_find_peer(struct net_shared *shared, const struct flow *flow, struct flow *out);
+/* See struct outside. */
+void shared_alias(struct net_shared *shared, const struct flow *flow, uint16_t port);
 /*
  * Hands bytes (copied) to the worker that owns flow->connection. ERR_UNREACHABLE: it is gone, or
  * not a connection to flow->peer.

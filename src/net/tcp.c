@@ -119,13 +119,12 @@ static enum err dial_and_send(struct net *net, const struct flow *flow, struct s
 
 enum err stream_send(struct net *net, const struct flow *flow, struct str bytes)
 {
-    struct flow known = *flow;
     enum err err = ERR_UNREACHABLE;
+    struct flow known;
 
     if (flow->connection)
         return send_on_connection(net, flow, bytes);
-    known.connection = shared_find_peer(net->shared, flow);
-    if (known.connection)
+    if (shared_find_peer(net->shared, flow, &known))
         err = send_on_connection(net, &known, bytes);
     return err == ERR_UNREACHABLE ? dial_and_send(net, flow, bytes) : err;
 }
