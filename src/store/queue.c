@@ -99,28 +99,45 @@ static bool next_writes(struct queue *queue)
     return next && queue->connection->driver->writes(queue->connection, next->query.sql);
 }
 
-/* The writes that wait, as one transaction. With the connection. */
-static void run_writes(struct queue *queue, struct statements *finished)
+/* The writes of a transaction; fails when it came to nothing on the way. */
+static enum err run_batch(struct queue *queue, struct statements *finished)
 {
     const struct driver *driver = queue->connection->driver;
     uint64_t until = now_msec() + BATCH_MSEC_MAX;
-    enum err err = driver->begin(queue->connection);
     unsigned count = 0;
 
     do {
         struct statement *statement = take_next(queue);
 
         statements_append(finished, statement);
-        if (err)
-            break;
         run(queue, statement);
-        if (!driver->in_transaction(queue->connection)) {
-            err = statement->answer.result.err ? statement->answer.result.err : ERR_IO;
-            break;
-        }
+        if (!driver->in_transaction(queue->connection))
+            return statement->answer.result.err ? statement->answer.result.err : ERR_IO;
     } while (++count < BATCH_STATEMENTS_MAX && now_msec() < until && next_writes(queue));
-    if (!err)
-        err = driver->commit(queue->connection);
+    return ERR_NONE;
+}
+
+/* The database cannot be written: each of those who wait would wait as long, and in vain. */
+static void take_all_writes(struct queue *queue, struct statements *finished)
+{
+    do
+        statements_append(finished, take_next(queue));
+    while (next_writes(queue));
+}
+
+/* The writes that wait, as one transaction. With the connection. */
+static void run_writes(struct queue *queue, struct statements *finished)
+{
+    const struct driver *driver = queue->connection->driver;
+    enum err err = driver->begin(queue->connection);
+
+    if (err) {
+        take_all_writes(queue, finished);
+    } else {
+        err = run_batch(queue, finished);
+        if (!err)
+            err = driver->commit(queue->connection);
+    }
     if (err)
         fail_all(finished, err);
 }

@@ -13,7 +13,7 @@
 #include <culvert/writer.h>
 
 enum {
-    BUSY_MSEC_MAX = 5000,                 /* to wait for another process that writes */
+    BUSY_MSEC_MAX = 1000,                 /* to wait for another process that writes */
     CHECKED_BYTES_MAX = 64 * 1024 * 1024, /* larger files are not read through at the start */
     TEXT_BYTES_MAX = 16 * 1024 * 1024,    /* of one column */
     QUIET_MSEC = 1000,

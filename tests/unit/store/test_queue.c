@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <sqlite3.h>
+
 enum {
     QUEUE_MAX = 65536, /* as promised */
 };
@@ -164,6 +166,38 @@ static void test_waiting_bytes_are_limited_too(void **state)
     assert_in_range(taken, 62, 65);
     sem_post(&gate);
     store_drain(rig.store);
+    sem_destroy(&gate);
+    rig_fini(&rig);
+}
+
+/* Somebody else writes, and does not come to an end. */
+static void test_locked_database_fails_all_that_wait(void **state)
+{
+    struct rig rig;
+    struct tally tally = { .number = -1 };
+    sqlite3 *other;
+    sem_t gate;
+
+    (void)state;
+    rig_init(&rig);
+    rig_open(&rig);
+    make_table(&rig);
+    sem_init(&gate, 0, 0);
+    assert_int_equal(sqlite3_open(rig.path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(store_query(rig.store, NULL, STR("SELECT 1"), NULL, 0, wait_for_gate, &gate),
+                     ERR_NONE);
+    for (int i = 0; i < 5000; i++)
+        assert_int_equal(insert(rig.store, i, count_done, &tally), ERR_NONE);
+    sem_post(&gate);
+    store_drain(rig.store);
+    assert_int_equal(tally.failed, 5000);
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    assert_int_equal(insert(rig.store, 1, count_done, &tally), ERR_NONE);
+    store_drain(rig.store);
+    assert_int_equal(tally.failed, 5000);
+    assert_int_equal(rig_number(&rig, "SELECT count(*) FROM t"), 1);
     sem_destroy(&gate);
     rig_fini(&rig);
 }
@@ -439,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_closing_runs_what_waits),
         cmocka_unit_test(test_full_queue_refuses_and_recovers),
         cmocka_unit_test(test_waiting_bytes_are_limited_too),
+        cmocka_unit_test(test_locked_database_fails_all_that_wait),
         cmocka_unit_test(test_results_go_to_the_worker_that_asked),
         cmocka_unit_test(test_synchronous_store_answers_at_once),
         cmocka_unit_test(test_done_may_ask_again),
