@@ -203,7 +203,7 @@ static void build_ip_keyword(struct builder *b, struct expr *expr)
     if (expr->right->kind == EXPR_MYSELF) {
         push_variable(b, variable_of_name(b->unit, expr->span, keyword_variable(port)));
         build_emit(b, OP_IS_MYSELF, is_negative(expr), 0, 0);
-    } else if (build_is_constant(expr->right)) {
+    } else if (build_is_constant(expr->right) && !is_match(expr)) {
         build_net_test(b, expr);
     } else {
         build_value(b, expr->right);
@@ -349,6 +349,8 @@ static void build_arithmetic(struct builder *b, struct expr *expr)
     for (size_t i = 0; i < sizeof arithmetics / sizeof *arithmetics; i++)
         if (arithmetics[i].operator== expr->operator)
             arithmetic = arithmetics[i].arithmetic;
+    if (!is_rich(b) && arithmetic == ARITHMETIC_PLUS && expr->right->kind == EXPR_NUMBER)
+        arithmetic = ARITHMETIC_PLUS_LITERAL;
     build_value(b, expr->left);
     build_value(b, expr->right);
     build_emit(b, is_rich(b) ? OP_ARITHMETIC_RICH : OP_ARITHMETIC, arithmetic, 0, 0);

@@ -175,6 +175,7 @@ static void skip_block_comment(struct lexer *l)
     do {
         if (is_at_end(l)) {
             report_error(l->unit, lexer_span(l, start, start + 2), "this comment does not end");
+            l->is_cut = true;
             return;
         }
         if (str_starts(rest_of(l), STR("/*"))) {
@@ -336,6 +337,7 @@ bool lexer_take_text(struct lexer *l, struct str *out)
     len = measure_text(rest);
     if (!len) {
         report_error(l->unit, lexer_span(l, start, start + 1), "this string does not end");
+        l->is_cut = true;
         l->input->at = l->input->text.len;
         return false;
     }
@@ -406,11 +408,11 @@ static bool read_number(const struct lexer *l, struct str s, int64_t *out)
     }
     *out = 0;
     for (size_t i = 0; i < s.len; i++) {
-        if (digit_value(s.ptr[i]) >= base)
+        int digit = digit_value(s.ptr[i]);
+
+        if (digit >= base || *out > (INT64_MAX - digit) / base)
             return false;
-        if (*out > (INT64_MAX - 15) / base)
-            return false;
-        *out = *out * base + digit_value(s.ptr[i]);
+        *out = *out * base + digit;
     }
     return true;
 }

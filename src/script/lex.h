@@ -104,6 +104,7 @@ struct lexer {
     unsigned condition_depth; /* open #!ifdef */
     unsigned expansion_count;
     bool is_glued, starts_line;
+    bool is_cut; /* the file ended inside a string or a comment: that was reported */
 };
 
 /* A text being read: a file, or the value of a name. */

@@ -222,6 +222,7 @@ static struct value compute(enum arithmetic arithmetic, int64_t left, int64_t ri
 
     switch (arithmetic) {
     case ARITHMETIC_PLUS:
+    case ARITHMETIC_PLUS_LITERAL:
         return value_of_int((int64_t)(a + b));
     case ARITHMETIC_MINUS:
         return value_of_int((int64_t)(a - b));

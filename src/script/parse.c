@@ -77,10 +77,9 @@ void *parser_fail(struct parser *p, const char *expected)
     const struct token *token = parser_peek(p, 0);
     char buffer[64];
 
-    if (p->is_lost)
-        return NULL;
-    report_error(p->unit, token->span, "expected %s, not %s", expected,
-                 describe(token, buffer, sizeof buffer));
+    if (!p->is_lost && !p->lexer.is_cut)
+        report_error(p->unit, token->span, "expected %s, not %s", expected,
+                     describe(token, buffer, sizeof buffer));
     p->is_lost = true;
     return NULL;
 }
@@ -161,12 +160,18 @@ static void recover_statement(struct parser *p)
     }
 }
 
+/* Complains about what is missing at a place. */
+static void fail_at(struct parser *p, struct span span, const char *what)
+{
+    if (!p->is_lost && !p->lexer.is_cut)
+        report_error(p->unit, span, "%s", what);
+    p->is_lost = true;
+}
+
 static void expect_semicolon(struct parser *p)
 {
-    if (p->is_lost || parser_skip(p, SYM_SEMICOLON))
-        return;
-    report_error(p->unit, behind_last(p), "a ';' is missing here");
-    p->is_lost = true;
+    if (!parser_skip(p, SYM_SEMICOLON))
+        fail_at(p, behind_last(p), "a ';' is missing here");
 }
 
 /* *statement up to '}', case or default */
@@ -201,10 +206,8 @@ struct stmt *parse_actions(struct parser *p)
     block = parser_stmt(p, STMT_BLOCK, start);
     if (block && !p->is_lost)
         block->body = parse_statements(p);
-    if (!p->is_lost && !parser_skip(p, SYM_BRACE_CLOSE)) {
-        report_error(p->unit, start, "this block is not closed");
-        p->is_lost = true;
-    }
+    if (!parser_skip(p, SYM_BRACE_CLOSE))
+        fail_at(p, start, "this block is not closed");
     parser_leave(p);
     return block;
 }

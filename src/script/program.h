@@ -89,6 +89,7 @@ enum arithmetic {
     ARITHMETIC_XOR,
     ARITHMETIC_SHIFT_LEFT,
     ARITHMETIC_SHIFT_RIGHT,
+    ARITHMETIC_PLUS_LITERAL, /* OpenSER: a number as written; not for texts */
 };
 
 struct instruction {

@@ -62,8 +62,9 @@ static bool fits_keyword(const struct expr *keyword, const struct expr *operand)
     case COMPARES_NUMBER:
     case COMPARES_CODE:
         return operand->kind == EXPR_NUMBER;
-    case COMPARES_IP:
     case COMPARES_URI:
+        return operand->kind != EXPR_NULL;
+    case COMPARES_IP:
         return operand->kind == EXPR_TEXT || operand->kind == EXPR_WORD ||
                operand->kind == EXPR_MYSELF;
     case COMPARES_TEXT:
