@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include <culvert/journal.h>
 
 #include "base/prng.h"
@@ -533,6 +535,36 @@ static void test_writes_that_fail_for_good_are_given_up(void **state)
     rig_fini(&server.rig);
 }
 
+static void test_locked_database_costs_time_only(void **state)
+{
+    struct location_contact contact = contact_of("sip:a@h", 3600);
+    struct location_update update = update_of(&contact);
+    struct server server = { .count = 0 };
+    struct journal_counters counters;
+    sqlite3 *other;
+
+    (void)state;
+    rig_init(&server.rig);
+    start(&server, JOURNAL_WRITE_THROUGH, 0);
+    assert_int_equal(sqlite3_open(server.rig.path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    register_it(&server, &update);
+    update.cseq = 8;
+    register_it(&server, &update);
+    store_drain(server.rig.store);
+    journal_read_counters(server.journal, &counters);
+    assert_int_equal(counters.waiting, 1);
+    assert_int_equal(counters.failed, 0);
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    journal_tick(server.journal, time_at(1));
+    assert_row(&server, "SELECT count(*), max(cseq) FROM location", "1|8|");
+    journal_read_counters(server.journal, &counters);
+    assert_int_equal(counters.waiting, 0);
+    stop(&server);
+    rig_fini(&server.rig);
+}
+
 /* --- write-back --- */
 
 static void test_write_back_writes_at_the_tick(void **state)
@@ -709,6 +741,7 @@ int main(void)
         cmocka_unit_test(test_table_of_kamailio_without_flow),
         cmocka_unit_test(test_table_of_openser_is_refused_by_column),
         cmocka_unit_test(test_writes_that_fail_for_good_are_given_up),
+        cmocka_unit_test(test_locked_database_costs_time_only),
         cmocka_unit_test(test_write_back_writes_at_the_tick),
         cmocka_unit_test(test_stop_writes_what_waits),
         cmocka_unit_test(test_rows_agree_with_bindings_after_a_storm),
