@@ -21,7 +21,7 @@ enum { WORKERS_MAX = 256 };
 struct daemon {
     const struct options *options;
     struct arena arena; /* listeners and names */
-    struct random_source *random;
+    struct random_source *random, *location_random, *media_random;
     struct server *server;
     struct listener *listeners;
     unsigned listener_count;
@@ -63,6 +63,14 @@ static const char *c_text(struct daemon *daemon, struct str text)
     return kept.ptr;
 }
 
+static enum err open_random(struct daemon *daemon)
+{
+    daemon->random = random_system_create();
+    daemon->location_random = random_system_create();
+    daemon->media_random = random_system_create();
+    return daemon->random && daemon->location_random && daemon->media_random ? ERR_NONE : ERR_NOMEM;
+}
+
 /* Until it is ready everybody hears of failures on the terminal. */
 static void choose_log(const struct daemon *daemon)
 {
@@ -77,6 +85,8 @@ static enum err load_script(struct daemon *daemon)
 {
     const struct server_world world = {
         .random = daemon->random,
+        .location_random = daemon->location_random,
+        .media_random = daemon->media_random,
         .now = world_now,
         .wall_clock = world_wall_clock,
         .has_media = !daemon->options->checks_only,
@@ -128,6 +138,18 @@ static enum err open_sockets(struct daemon *daemon)
     return ERR_NONE;
 }
 
+/* After chroot and chdir, so that the same name removes it at the end. */
+static enum err write_pid_file(struct daemon *daemon)
+{
+    enum err err;
+
+    daemon->pid_file = c_text(daemon, daemon->server->settings.pid_file);
+    if (!daemon->pid_file || (err = pidfile_write(daemon->pid_file)))
+        return daemon->pid_file ? err : ERR_NONE;
+    daemon->has_pid_file = true;
+    return ERR_NONE;
+}
+
 /* From the script's settings to the place and rights that the server runs with. */
 static enum err settle(struct daemon *daemon)
 {
@@ -136,17 +158,13 @@ static enum err settle(struct daemon *daemon)
     const char *workdir = c_text(daemon, settings->workdir);
     enum err err = ERR_NONE;
 
-    daemon->pid_file = c_text(daemon, settings->pid_file);
     process_raise_files(settings->files_limit > 0 ? (unsigned long)settings->files_limit : 65536);
-    if (daemon->pid_file) {
-        if ((err = pidfile_write(daemon->pid_file)))
-            return err;
-        daemon->has_pid_file = true;
-    }
     if (chroot_dir)
         err = process_chroot(chroot_dir);
     if (!err && workdir)
         err = process_chdir(workdir);
+    if (!err)
+        err = write_pid_file(daemon);
     if (!err)
         err = process_drop_privileges(c_text(daemon, settings->user),
                                       c_text(daemon, settings->group));
@@ -249,6 +267,8 @@ static void daemon_fini(struct daemon *daemon)
     if (daemon->has_pid_file)
         pidfile_remove(daemon->pid_file);
     random_system_destroy(daemon->random);
+    random_system_destroy(daemon->location_random);
+    random_system_destroy(daemon->media_random);
     arena_fini(&daemon->arena);
 }
 
@@ -273,8 +293,9 @@ int daemon_run(const struct options *options)
     log_set_threshold(LEVEL_NOTICE);
     logging_to_stderr();
     arena_init(&daemon.arena, NULL, 1 << 20);
-    daemon.random = random_system_create();
-    err = daemon.random ? load_script(&daemon) : ERR_NOMEM;
+    err = open_random(&daemon);
+    if (!err)
+        err = load_script(&daemon);
     if (err)
         return fail(&daemon, err);
     if (options->checks_only) {
@@ -285,7 +306,7 @@ int daemon_run(const struct options *options)
     if ((err = start_all(&daemon)))
         return fail(&daemon, err);
     log_notice("culvert %s is ready: %u workers", CULVERT_VERSION, daemon.server->worker_count);
-    process_ready(daemon.parent);
+    process_ready(daemon.parent, daemon.server->settings.log_stderr);
     wait_for_end(&daemon);
     process_stopping();
     log_notice("culvert stops");

@@ -57,7 +57,10 @@ struct stray_taker {
 
 /* Where the server gets what differs between the daemon and the simulated world. */
 struct server_world {
-    struct random_source *random; /* for start-up, one thread at a time */
+    /* One for each user, since a source belongs to one thread or one lock; tests may share one. */
+    struct random_source *random;          /* start-up, and start() of modules */
+    struct random_source *location_random; /* under the locks of the location service */
+    struct random_source *media_random;    /* under the lock of the relay */
     msec (*now)(void *context);
     uint64_t (*wall_clock)(void *context);
     void *context;

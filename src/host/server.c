@@ -50,7 +50,7 @@ enum err server_create(const struct server_world *world, struct server **out)
     server->location_rules = (struct location_rules){ .nat_bflag = -1, .cseq_delay = 20 };
     server->fr_timer = 30000;
     server->fr_inv_timer = 120000;
-    if ((err = make_core_counters(server)) || (err = location_create(world->random, &server->location)))
+    if ((err = make_core_counters(server)) || (err = location_create(world->location_random, &server->location)))
         goto fail;
     *out = server;
     return ERR_NONE;
@@ -289,9 +289,9 @@ static enum err create_relay(struct server *server, const struct relay_settings 
     enum err err;
 
     if (!world->make_media_engine)
-        return relay_create(settings, world->random, &user, &server->relay);
+        return relay_create(settings, world->media_random, &user, &server->relay);
     err = world->make_media_engine(world->context, settings->threads, &engine);
-    return err ? err : relay_create_on(engine, settings, world->random, &user, &server->relay);
+    return err ? err : relay_create_on(engine, settings, world->media_random, &user, &server->relay);
 }
 
 static enum err start_relay(struct server *server)
