@@ -322,11 +322,20 @@ static enum err compile(struct unit *unit, const struct source *source)
     return unit->error_count ? ERR_SYNTAX : ERR_NONE;
 }
 
+static enum err read_any(struct unit *unit, const char *path, const struct str *text,
+                         const struct source **out)
+{
+    if (text)
+        return source_of_text(&unit->scratch, str_of(path), *text, out);
+    if (strcmp(path, "-") == 0)
+        return source_read_input(&unit->scratch, out);
+    return source_read(&unit->scratch, str_of(path), out);
+}
+
 static enum err read_script(struct unit *unit, const char *path, const struct str *text,
                             const struct source **out)
 {
-    enum err err = text ? source_of_text(&unit->scratch, str_of(path), *text, out)
-                        : source_read(&unit->scratch, str_of(path), out);
+    enum err err = read_any(unit, path, text, out);
 
     if (err)
         report_error(unit, (struct span){ 0 }, "cannot read %s: %s", path, err_name(err));

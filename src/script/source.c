@@ -49,15 +49,24 @@ static enum err read_stream(FILE *file, struct reading *reading)
 
 static enum err read_path(const char *path, struct reading *reading)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *file = is_stdin ? stdin : fopen(path, "rb");
+    FILE *file = fopen(path, "rb");
     enum err err;
 
     if (!file)
         return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
     err = read_stream(file, reading);
-    if (!is_stdin)
-        fclose(file);
+    fclose(file);
+    return err;
+}
+
+enum err source_read_input(struct arena *arena, const struct source **out)
+{
+    struct reading reading = { 0 };
+    enum err err = read_stream(stdin, &reading);
+
+    if (!err)
+        err = source_of_text(arena, STR("-"), (struct str){ reading.bytes, reading.len }, out);
+    free(reading.bytes);
     return err;
 }
 

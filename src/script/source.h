@@ -23,8 +23,10 @@ struct source_position {
     struct str line_text;
 };
 
-/* Reads a file, "-" is standard input. ERR_NOT_FOUND, ERR_IO, ERR_LIMIT (16 MB), ERR_NOMEM. */
+/* Reads a file. ERR_NOT_FOUND, ERR_IO, ERR_LIMIT (16 MB), ERR_NOMEM. */
 MUST_USE enum err source_read(struct arena *arena, struct str path, const struct source **out);
+/* Reads standard input. */
+MUST_USE enum err source_read_input(struct arena *arena, const struct source **out);
 MUST_USE enum err source_of_text(struct arena *arena, struct str name, struct str text,
                                  const struct source **out);
 struct source_position source_position(const struct source *source, uint32_t offset);
