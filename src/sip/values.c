@@ -72,9 +72,8 @@ static const char *find_comma(const char *at, const char *end)
 
 bool sip_list_next(struct str *rest, struct str *out)
 {
-    const char *end = rest->ptr + rest->len;
-
     while (rest->len > 0) {
+        const char *end = rest->ptr + rest->len;
         const char *comma = find_comma(rest->ptr, end);
         struct str value = str_trim(str_between(rest->ptr, comma));
 
