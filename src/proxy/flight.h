@@ -75,6 +75,7 @@ struct flight {
     struct list_node node;  /* in proxy->flights while there are holds */
     unsigned holds;
     bool was_opened, has_ended;
+    bool is_released; /* the script has let go: nobody else will answer */
     bool has_loop_hash, has_unique, has_tag, has_marked_via;
     bool marks_rport; /* what marked_via was made with */
     struct str marked_via;

@@ -117,6 +117,8 @@ static void advance(struct flight *flight)
         ask_failure(flight);
     else if (has_sent_legs(flight, request->step) || request->is_cancelled)
         response_answer(flight);
+    else if (flight->is_released)
+        release_txn(request);
 }
 
 void flight_advance(struct flight *flight)
@@ -271,7 +273,6 @@ void proxy_release(struct proxy *proxy, struct request *request)
     struct flight *flight = flight_of(request);
 
     flight_enter(flight, proxy);
-    if (request->txn && !flight->done && !is_waiting(flight) &&
-        (request->is_answered || !has_sent_legs(flight, request->step)))
-        release_txn(request);
+    flight->is_released = true;
+    flight_advance(flight);
 }

@@ -41,6 +41,7 @@ static void test_a_cancel_is_answered_and_passed_on(void **state)
     answer(world, 1, 180);
     cancel_with(world, "Reason: SIP;cause=26\r\n");
     assert_int_equal(world->match, TXN_CANCELS);
+    assert_int_equal(world->cancel_err, ERR_NONE);
     assert_int_equal(world_count(world, "SIP/2.0 200"), 1);
     assert_has(world_nth(world, "SIP/2.0 200", 0), "CSeq: 7 CANCEL\r\n");
     assert_int_equal(world_count(world, "CANCEL"), 2);
