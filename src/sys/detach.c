@@ -123,7 +123,7 @@ static void report(struct daemonizing *waiting, const char *text, size_t size)
     free(waiting);
 }
 
-void process_ready(struct daemonizing *waiting)
+void process_ready(struct daemonizing *waiting, bool keeps_stderr)
 {
     char state[64];
 
@@ -132,7 +132,7 @@ void process_ready(struct daemonizing *waiting)
     if (!waiting)
         return;
     report(waiting, (char[]){ REPORT_READY }, 1);
-    point_at_null(STDOUT_FILENO, STDERR_FILENO);
+    point_at_null(STDOUT_FILENO, keeps_stderr ? STDOUT_FILENO : STDERR_FILENO);
 }
 
 void process_failed(struct daemonizing *waiting, const char *reason)

@@ -23,20 +23,38 @@ static bool fill_address(const char *name, struct sockaddr_un *out, socklen_t *l
     return true;
 }
 
-bool notify_send(const char *state)
+static int kept = -1;
+
+/* -1 when nobody listens. */
+static int connect_manager(void)
 {
     const char *name = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address;
     socklen_t length;
-    ssize_t sent;
     int fd;
 
     if (!name || !fill_address(name, &address, &length))
-        return false;
+        return -1;
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length);
-    close(fd);
-    return sent >= 0;
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, length) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+void notify_keep(void)
+{
+    if (kept < 0)
+        kept = connect_manager();
+}
+
+bool notify_send(const char *state)
+{
+    int fd = kept >= 0 ? kept : connect_manager();
+    bool is_sent = fd >= 0 && send(fd, state, strlen(state), MSG_NOSIGNAL) >= 0;
+
+    if (fd >= 0 && fd != kept)
+        close(fd);
+    return is_sent;
 }

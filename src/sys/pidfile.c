@@ -29,9 +29,28 @@ static pid_t read_pid(int fd)
     return (pid_t)pid;
 }
 
+/* It has ended, and its parent has not asked how: in containers often nobody ever does. */
+static bool is_zombie(pid_t pid)
+{
+    char path[64], text[512];
+    const char *name_end;
+    FILE *file;
+    size_t size;
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    name_end = strrchr(text, ')'); /* "pid (name) state": the name may hold anything */
+    return name_end && strncmp(name_end, ") Z", 3) == 0;
+}
+
 static bool is_alive(pid_t pid)
 {
-    return kill(pid, 0) == 0 || errno == EPERM;
+    return (kill(pid, 0) == 0 || errno == EPERM) && !is_zombie(pid);
 }
 
 static bool write_pid(int fd)

@@ -14,6 +14,8 @@
 #include <culvert/log.h>
 #include <culvert/str.h>
 
+#include "sys/notify.h"
+
 enum {
     LOOKUP_BYTES = 16384, /* for the lines of passwd and group */
 };
@@ -138,6 +140,7 @@ enum err process_chdir(const char *path)
 
 enum err process_chroot(const char *path)
 {
+    notify_keep();
     if (chdir(path) != 0 || chroot(".") != 0)
         return complain("cannot make this the root directory:", path);
     return process_chdir("/");

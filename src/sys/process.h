@@ -14,8 +14,11 @@
  */
 struct daemonizing;
 MUST_USE enum err process_detach(struct daemonizing **out);
-/* Tells the waiting parent, and systemd (NOTIFY_SOCKET), that the server is up. NULL is fine. */
-void process_ready(struct daemonizing *waiting);
+/*
+ * Tells the waiting parent, and systemd (NOTIFY_SOCKET), that the server is up. NULL is fine. Lets go
+ * of the parent's output; standard error only when nothing is to be logged there.
+ */
+void process_ready(struct daemonizing *waiting, bool keeps_stderr);
 /* The same for failure; `reason` is shown on the parent's terminal. */
 void process_failed(struct daemonizing *waiting, const char *reason);
 /* systemd: STOPPING=1. */

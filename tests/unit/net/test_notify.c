@@ -80,7 +80,7 @@ static void test_the_manager_is_told(void **state)
     for (int is_abstract = 0; is_abstract < 2; is_abstract++) {
         int fd = open_manager(is_abstract);
 
-        process_ready(NULL);
+        process_ready(NULL, false);
         expect_state(fd, ready);
         process_stopping();
         expect_state(fd, "STOPPING=1");
@@ -111,7 +111,7 @@ static void test_without_a_manager_nothing_happens(void **state)
             fail_msg("\"%s\" took it", bad_names[i]);
     }
     unsetenv("NOTIFY_SOCKET");
-    process_ready(NULL);
+    process_ready(NULL, false);
     process_stopping();
 }
 

@@ -73,6 +73,18 @@ static pid_t dead_process(void)
     return pid;
 }
 
+/* Ended, but not asked for yet. */
+static pid_t zombie_process(void)
+{
+    siginfo_t info;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+    return pid;
+}
+
 static void test_the_file_names_us_until_it_is_removed(void **state)
 {
     (void)state;
@@ -114,6 +126,19 @@ static void test_leftovers_are_overwritten(void **state)
     expect_own_pid();
 }
 
+static void test_a_zombie_is_no_living_process(void **state)
+{
+    char text[64];
+    pid_t zombie = zombie_process();
+
+    (void)state;
+    snprintf(text, sizeof text, "%ld\n", (long)zombie);
+    put(text);
+    assert_int_equal(pidfile_write(path), ERR_NONE);
+    expect_own_pid();
+    waitpid(zombie, NULL, 0);
+}
+
 static void test_a_link_is_not_followed(void **state)
 {
     char target[80];
@@ -139,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_the_file_names_us_until_it_is_removed),
         cmocka_unit_test(test_a_living_process_keeps_its_file),
         cmocka_unit_test(test_leftovers_are_overwritten),
+        cmocka_unit_test(test_a_zombie_is_no_living_process),
         cmocka_unit_test(test_a_link_is_not_followed),
         cmocka_unit_test(test_a_folder_that_is_not_there_is_an_error),
     };

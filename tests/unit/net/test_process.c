@@ -72,7 +72,7 @@ static void start_well(void)
     if (getpid() == before || getsid(0) == getpid() || getsid(0) == getsid(before))
         process_failed(waiting, "not detached");
     else
-        process_ready(waiting);
+        process_ready(waiting, false);
     fprintf(stderr, "nobody reads this\n");
     _exit(0);
 }
