@@ -30,8 +30,7 @@ struct daemon {
     struct workers *workers;
     struct control *control;
     struct daemonizing *parent;
-    const char *pid_file;
-    bool has_pid_file;
+    const char *pid_file; /* written by us */
     sigset_t signals;
 };
 
@@ -141,13 +140,12 @@ static enum err open_sockets(struct daemon *daemon)
 /* After chroot and chdir, so that the same name removes it at the end. */
 static enum err write_pid_file(struct daemon *daemon)
 {
-    enum err err;
+    const char *path = c_text(daemon, daemon->server->settings.pid_file);
+    enum err err = path ? pidfile_write(path) : ERR_NONE;
 
-    daemon->pid_file = c_text(daemon, daemon->server->settings.pid_file);
-    if (!daemon->pid_file || (err = pidfile_write(daemon->pid_file)))
-        return daemon->pid_file ? err : ERR_NONE;
-    daemon->has_pid_file = true;
-    return ERR_NONE;
+    if (!err)
+        daemon->pid_file = path;
+    return err;
 }
 
 /* From the script's settings to the place and rights that the server runs with. */
@@ -264,7 +262,7 @@ static void daemon_fini(struct daemon *daemon)
     server_destroy(daemon->server);
     net_shared_destroy(daemon->shared);
     net_sockets_close(daemon->sockets);
-    if (daemon->has_pid_file)
+    if (daemon->pid_file)
         pidfile_remove(daemon->pid_file);
     random_system_destroy(daemon->random);
     random_system_destroy(daemon->location_random);
