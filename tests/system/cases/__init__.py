@@ -1,0 +1,6 @@
+"""Importing this package enters all cases."""
+import importlib
+import pkgutil
+
+for found in pkgutil.iter_modules(__path__):
+    importlib.import_module(f'{__name__}.{found.name}')

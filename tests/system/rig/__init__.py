@@ -1,0 +1,1 @@
+"""What the cases are made of: a server process, its control socket, phones, SIPp."""
