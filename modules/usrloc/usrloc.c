@@ -15,12 +15,6 @@ struct usrloc {
     unsigned turns[WORKERS_MAX]; /* ticks so far, one a worker */
 };
 
-static void ignore(void *context, const struct binding *binding)
-{
-    (void)context;
-    (void)binding;
-}
-
 static struct journal_time time_of(struct server *server)
 {
     return (struct journal_time){ server_now(server), (int64_t)server_wall_clock(server) * 1000 };
@@ -34,27 +28,40 @@ static void on_tick(struct module *module, struct worker *worker, unsigned index
     unsigned turns_per_walk = (unsigned)usrloc->timer_interval * TICKS_PER_SECOND;
     unsigned turn = usrloc->turns[index]++ % turns_per_walk;
 
-    location_each(server_location(worker_server(worker)), turn * count + index, turns_per_walk * count,
-                  now, ignore, NULL);
+    location_each(server_location(worker_server(worker)), turn * count + index,
+                  turns_per_walk * count, now, NULL, NULL);
     if (usrloc->journal && index == 0 && turn == 0)
         journal_tick(usrloc->journal, time_of(worker_server(worker)));
 }
 
-#define INT(name_, initial_, min_, max_, doc_)                                                  \
-    { .name = #name_, .type = PARAM_INT, .offset = offsetof(struct usrloc, name_),              \
-      .initial = initial_, .min = min_, .max = max_, .doc = doc_ }
-#define FIXED(name_) { .name = name_, .type = PARAM_IGNORED, .doc = "columns have their usual names" }
-#define OTHER(name_, doc_) { .name = name_, .type = PARAM_IGNORED, .doc = doc_ }
+#define INT(name_, initial_, min_, max_, doc_)                                                     \
+    {                                                                                              \
+        .name = #name_, .type = PARAM_INT, .offset = offsetof(struct usrloc, name_),               \
+        .initial = initial_, .min = min_, .max = max_, .doc = doc_                                 \
+    }
+#define FIXED(name_)                                                                               \
+    {                                                                                              \
+        .name = name_, .type = PARAM_IGNORED, .doc = "columns have their usual names"              \
+    }
+#define OTHER(name_, doc_)                                                                         \
+    {                                                                                              \
+        .name = name_, .type = PARAM_IGNORED, .doc = doc_                                          \
+    }
 
 static const struct mod_param params[] = {
     INT(nat_bflag, -1, -1, FLAGS_MAX - 1, "Branch flag of contacts behind a NAT."),
     INT(use_domain, 0, 0, 1, "1: the domain is part of the address-of-record."),
-    INT(matching_mode, 0, 0, 3, "A contact is known by: 0 URI, 1 and Call-ID, 2 and Path, 3 Call-ID."),
+    INT(matching_mode, 0, 0, 3,
+        "A contact is known by: 0 URI, 1 and Call-ID, 2 and Path, 3 Call-ID."),
     INT(cseq_delay, 20, 0, 3600, "Seconds in which an equal CSeq is a retransmission."),
     INT(db_mode, 0, 0, 4, "0 memory, 1 write-through, 2 write-back, 3 and 4 as 1."),
-    INT(timer_interval, 60, 1, 3600, "Seconds in which expired contacts are removed and changes saved."),
-    { .name = "db_url", .type = PARAM_STR, .offset = offsetof(struct usrloc, db_url),
-      .initial_text = "", .doc = "Database; empty: the embedded one." },
+    INT(timer_interval, 60, 1, 3600,
+        "Seconds in which expired contacts are removed and changes saved."),
+    { .name = "db_url",
+      .type = PARAM_STR,
+      .offset = offsetof(struct usrloc, db_url),
+      .initial_text = "",
+      .doc = "Database; empty: the embedded one." },
     OTHER("desc_time_order", "contacts of one q are ordered by time"),
     OTHER("hash_size", "the table grows as needed"),
     OTHER("fetch_rows", "rows are read as they come"),
@@ -65,10 +72,20 @@ static const struct mod_param params[] = {
     OTHER("db_ops_ruid", "bindings are known by their ruid"),
     OTHER("version_table", "the version of a table is not checked"),
     OTHER("ka_mode", "see nathelper and nat"),
-    FIXED("user_column"), FIXED("domain_column"), FIXED("contact_column"), FIXED("expires_column"),
-    FIXED("q_column"), FIXED("callid_column"), FIXED("cseq_column"), FIXED("flags_column"),
-    FIXED("cflags_column"), FIXED("user_agent_column"), FIXED("received_column"),
-    FIXED("path_column"), FIXED("socket_column"), FIXED("methods_column"),
+    FIXED("user_column"),
+    FIXED("domain_column"),
+    FIXED("contact_column"),
+    FIXED("expires_column"),
+    FIXED("q_column"),
+    FIXED("callid_column"),
+    FIXED("cseq_column"),
+    FIXED("flags_column"),
+    FIXED("cflags_column"),
+    FIXED("user_agent_column"),
+    FIXED("received_column"),
+    FIXED("path_column"),
+    FIXED("socket_column"),
+    FIXED("methods_column"),
     { 0 },
 };
 
