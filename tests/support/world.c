@@ -47,8 +47,8 @@ static void keep_line(enum log_level level, const char *line)
 
     (void)level;
     if (logging->options.is_talkative)
-        fprintf(stderr, "%10.3f log %s\n",
-                (double)(world_now(logging) - START_OF_TIME) / 1000, line);
+        fprintf(stderr, "%10.3f log %s\n", (double)(world_now(logging) - START_OF_TIME) / 1000,
+                line);
     free(*slot);
     *slot = sim_alloc(strlen(line) + 32);
     w = writer_over(*slot, strlen(line) + 31);
@@ -129,8 +129,8 @@ static bool load(struct world *world)
     const struct world_options *options = &world->options;
     const struct server_world outside = {
         .random = &world->random.source,
-        .location_random = &world->random.source,
-        .media_random = &world->random.source,
+        .location_random = &world->location_random.source,
+        .media_random = &world->media_random.source,
         .now = tell_now,
         .wall_clock = tell_wall_clock,
         .context = world,
@@ -207,6 +207,8 @@ struct world *world_create(const struct world_options *options)
     if (!options->link.latency)
         world->net.link.latency = 10;
     prng_init(&world->random, options->seed);
+    prng_init(&world->location_random, options->seed + 1);
+    prng_init(&world->media_random, options->seed + 2);
     list_init(&world->connections);
     list_init(&world->errands);
     pthread_mutex_init(&world->errands_lock, NULL);

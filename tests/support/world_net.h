@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* How the server of a world is connected to its network. */
+#include "support/world.h"
+
+/* Opens the listen sockets as the options say; how many is the result. */
+unsigned world_listen(struct world *world);
+/* Closes them, and every connection. */
+void world_unlisten(struct world *world);
+/* The functions that a worker sends and resolves with. */
+void world_seat_init(struct world_seat *seat);
