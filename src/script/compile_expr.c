@@ -6,6 +6,7 @@
 enum {
     FLAG_NOT = 1,
     FLAG_MAY_FAIL = 2, /* OpenSER: -1 when there is nothing to compare */
+    FLAG_MAY_BE_HOST = 4,
 };
 
 static bool is_rich(const struct builder *b)
@@ -313,7 +314,10 @@ static void build_comparison(struct builder *b, struct expr *expr)
         return;
     }
     build_value(b, expr->left);
-    if (is_equality && is_null(expr->right)) {
+    if (expr->right->kind == EXPR_MYSELF) {
+        build_emit(b, OP_IS_URI_MYSELF,
+                   (is_negative(expr) ? FLAG_NOT : 0u) | fail_flag(b) | FLAG_MAY_BE_HOST, 0, 0);
+    } else if (is_equality && is_null(expr->right)) {
         build_emit(b, OP_IS_NULL, (is_negative(expr) ? FLAG_NOT : 0u) | fail_flag(b), 0, 0);
     } else if (is_match(expr)) {
         build_match(b, expr);

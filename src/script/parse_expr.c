@@ -148,9 +148,10 @@ static const struct binary_row comparison_rows[] = {
     { 0 },
 };
 
-static const struct binary_row *find_binary(struct parser *p, const struct binary_row *rows)
+static const struct binary_row *find_ahead(struct parser *p, unsigned distance,
+                                           const struct binary_row *rows)
 {
-    const struct token *token = parser_peek(p, 0);
+    const struct token *token = parser_peek(p, distance);
 
     if (token->kind != TOKEN_SYMBOL)
         return NULL;
@@ -158,6 +159,11 @@ static const struct binary_row *find_binary(struct parser *p, const struct binar
         if (row->symbol == token->symbol)
             return row;
     return NULL;
+}
+
+static const struct binary_row *find_binary(struct parser *p, const struct binary_row *rows)
+{
+    return find_ahead(p, 0, rows);
 }
 
 typedef struct expr *operand_fn(struct parser *p);
@@ -716,6 +722,8 @@ static struct expr *parse_choose(struct parser *p)
 
 static struct expr *parse_rich_name(struct parser *p)
 {
+    if (parser_at_name(p, "myself") && !find_ahead(p, 1, comparison_rows))
+        return parse_myself(p);
     if (at_keyword_comparison(p))
         return parse_keyword_comparison(p);
     if (at_null(p))

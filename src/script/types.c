@@ -104,13 +104,23 @@ static void check_keyword(struct unit *unit, const struct expr *expr)
         report_error(unit, expr->right->span, "%s cannot be compared with this", name);
 }
 
+/* $variable == myself: a URI or a host. */
+static void check_myself(struct unit *unit, const struct expr *expr)
+{
+    bool is_equality = expr->operator== OPERATOR_EQUAL || expr->operator== OPERATOR_UNEQUAL;
+
+    if (!is_equality || expr->left->kind != EXPR_VARIABLE)
+        report_error(
+            unit, expr->span,
+            "myself is compared by == with a variable, uri, from_uri, to_uri, src_ip or dst_ip");
+}
+
 static void check_binary(struct unit *unit, const struct expr *expr)
 {
     if (expr->left->kind == EXPR_KEYWORD && is_comparison(expr->operator))
         check_keyword(unit, expr);
     else if (expr->left->kind == EXPR_MYSELF || expr->right->kind == EXPR_MYSELF)
-        report_error(unit, expr->span,
-                     "myself is compared with uri, from_uri, to_uri, src_ip or dst_ip");
+        check_myself(unit, expr);
     else if (unit->dialect->has_rich_expressions)
         check_rich_binary(unit, expr);
 }

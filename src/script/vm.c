@@ -3,6 +3,8 @@
 #include "script/vm.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include <culvert/log.h>
 
@@ -14,6 +16,7 @@ enum {
     DEPTH_DEFAULT = 100,
     FLAG_NOT = 1,
     FLAG_MAY_FAIL = 2,
+    FLAG_MAY_BE_HOST = 4,
     FLAG_RESULT_IS_ONE = 1,
     FLAG_RC_IS_VALUE = 2,
 };
@@ -49,9 +52,17 @@ static const struct line_mark *place_of(const struct script_vm *vm)
     return program_mark(vm->program, vm->frame && vm->frame->at ? vm->frame->at - 1 : 0);
 }
 
-#define WARN(vm, format, ...)                                                                      \
-    log_warning(STR_FMT ":%u: " format, STR_ARG(place_of(vm)->file), place_of(vm)->line,           \
-                __VA_ARGS__)
+PRINTF_LIKE(2, 3) static void warn(const struct script_vm *vm, const char *format, ...)
+{
+    const struct line_mark *place = place_of(vm);
+    char text[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_warning(STR_FMT ":%u: %s", STR_ARG(place->file), place->line, text);
+}
 
 static void end(struct script_vm *vm, int result)
 {
@@ -146,7 +157,7 @@ static void do_store(struct script_vm *vm, const struct instruction *code)
         return;
     }
     if (err)
-        WARN(vm, STR_FMT " is not assigned: %s", STR_ARG(ref->text), err_name(err));
+        warn(vm, STR_FMT " is not assigned: %s", STR_ARG(ref->text), err_name(err));
     set_result(vm, err ? -1 : 1);
 }
 
@@ -187,12 +198,12 @@ static bool may_call(struct script_vm *vm, const struct call_site *site)
     const char *name = site->function->name;
 
     if (!fill_args(vm, site)) {
-        WARN(vm, "%s is not called: an argument has no value", name);
+        warn(vm, "%s is not called: an argument has no value", name);
         return false;
     }
     if (site->function->stages & vm->run->stage)
         return true;
-    WARN(vm, "%s cannot be used in this kind of route", name);
+    warn(vm, "%s cannot be used in this kind of route", name);
     return false;
 }
 
@@ -301,7 +312,7 @@ static void do_route_named(struct script_vm *vm, const struct instruction *code)
         enter_route(vm, index);
         return;
     }
-    WARN(vm, "there is no route[" STR_FMT "]", STR_ARG(name.text));
+    warn(vm, "there is no route[" STR_FMT "]", STR_ARG(name.text));
     vm->result = vm->run->retcode = -1;
 }
 
@@ -313,7 +324,7 @@ static void do_route_index(struct script_vm *vm, const struct instruction *code)
         is_none ? (uint16_t)ROUTE_NONE : program_route(vm->program, code->operand, name.text);
 
     if (!is_none && index == ROUTE_NONE)
-        WARN(vm, "there is no route \"" STR_FMT "\" to arm", STR_ARG(name.text));
+        warn(vm, "there is no route \"" STR_FMT "\" to arm", STR_ARG(name.text));
     push(vm, value_of_both(name.text, index));
 }
 
@@ -423,7 +434,7 @@ static void do_cases(struct script_vm *vm, const struct instruction *code)
     vm->result = 1;
     vm->frame->at = table->otherwise;
     if (value_is_null(&value) && !is_rich(vm)) {
-        WARN(vm, "switch has %s to look at", "no value");
+        warn(vm, "switch has no value to look at");
         vm->frame->at = table->end;
         return;
     }
@@ -447,7 +458,7 @@ static void do_loop_turn(struct script_vm *vm, const struct instruction *code)
 
     if (most == 0 || ++vm->frame->loops[code->count] <= most)
         return;
-    WARN(vm, "while is left after %u turns", most);
+    warn(vm, "while is left after %u turns", most);
     set_result(vm, -1);
     vm->frame->at = code->operand;
 }
@@ -574,19 +585,26 @@ static void do_is_myself(struct script_vm *vm, const struct instruction *code)
     push_int(vm, is_ours != code->flag);
 }
 
+/* 1 or 0; -1 when it is no URI. */
+static int is_uri_ours(struct script_vm *vm, struct str text, bool may_be_host)
+{
+    const struct script_host *host = &vm->program->host;
+    struct sip_uri uri;
+
+    if (!sip_uri_parse(text, &uri))
+        return host->is_uri_myself(vm->run, &uri);
+    return may_be_host ? host->is_myself(vm->run, text, 0) : -1;
+}
+
 static void do_is_uri_myself(struct script_vm *vm, const struct instruction *code)
 {
     struct value value = pop(vm);
-    struct sip_uri uri;
-    bool is_bad = !value.has_text || sip_uri_parse(value.text, &uri);
-    bool is_ours;
+    int is_ours = value.has_text ? is_uri_ours(vm, value.text, code->flag & FLAG_MAY_BE_HOST) : -1;
 
-    if (is_bad && (code->flag & FLAG_MAY_FAIL)) {
+    if (is_ours < 0 && (code->flag & FLAG_MAY_FAIL))
         push_int(vm, -1);
-        return;
-    }
-    is_ours = !is_bad && vm->program->host.is_uri_myself(vm->run, &uri);
-    push_int(vm, is_ours != (code->flag & FLAG_NOT));
+    else
+        push_int(vm, (is_ours > 0) != (code->flag & FLAG_NOT));
 }
 
 static void do_uri_host(struct script_vm *vm, const struct instruction *code)

@@ -8,12 +8,12 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-/* The folder of this file. */
+/* conf/examples, seen from the folder of this file. */
 static const char *example_path(const char *name, char *buffer, size_t size)
 {
     const char *slash = strrchr(__FILE__, '/');
 
-    snprintf(buffer, size, "%.*s/examples/%s", slash ? (int)(slash - __FILE__) : 1,
+    snprintf(buffer, size, "%.*s/../../../conf/examples/%s", slash ? (int)(slash - __FILE__) : 1,
              slash ? __FILE__ : ".", name);
     return buffer;
 }

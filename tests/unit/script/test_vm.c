@@ -100,6 +100,10 @@ static const struct {
       "nay =1" },
     { "from_uri is not myself", "if (from_uri != myself) say(\"yes\");", "yes =1", "yes =1" },
     { "to_uri is no uri", "if (!to_uri == myself) say(\"yes\");", "=1", "yes =1" },
+    { "variable is myself",
+      "if ($ru == myself) say(\"a\"); $var(d) = \"example.com\"; "
+      "if ($var(d) == myself && $fu != myself) say(\"b\");",
+      "a b =1", "a b =1" },
     { "host of uri", "if (uri == example.com) say(\"a\"); if (uri == home.net) say(\"b\");", "a =1",
       "a =1" },
     { "uri as text", "if (uri =~ \"^sip:bob@\") say(\"yes\");", "yes =1", "yes =1" },
