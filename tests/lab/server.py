@@ -30,6 +30,9 @@ class Config:
     file: Path
 
 
+# In builds with sanitizers; not every report of theirs changes the exit code.
+SANITIZER_MARKS = ("ERROR: AddressSanitizer", "LeakSanitizer", "runtime error:", "ThreadSanitizer")
+
 EXAMPLES = REPOSITORY / "conf" / "examples"
 CONFIG_FILES = {"openser": "openser-mediaproxy.cfg", "automatic": "automatic.cfg"}
 
@@ -130,8 +133,16 @@ class Culvert(Server):
 
     async def stop(self) -> None:
         code = await stop_process(self.process, patience=10)
+        report = sanitizer_report(self.log.read_text(errors="replace"))
+        if report:
+            raise ServerFailure(f"culvert's log: {report}")
         if code != 0:
             raise ServerFailure(f"culvert ended with exit code {code}")
+
+
+def sanitizer_report(log: str) -> str:
+    """The first line in which a sanitizer complains; empty if none does."""
+    return next((line.strip() for line in log.splitlines() if any(mark in line for mark in SANITIZER_MARKS)), "")
 
 
 SCHEMA = """

@@ -13,7 +13,7 @@ import pytest
 from .cases import CASES, Case
 from .phone import Account, read_netstring
 from .runner import SERVERS, Options, run_case
-from .server import CONFIG_FILES, EXAMPLES, Config, provision
+from .server import CONFIG_FILES, EXAMPLES, Config, provision, sanitizer_report
 from .tone import RATE, dominant_tone
 
 needs_kamailio = pytest.mark.skipif(
@@ -59,6 +59,20 @@ def test_provisioning_twice_keeps_what_is_there(tmp_path: Path) -> None:
         assert connection.execute("SELECT username FROM subscriber ORDER BY 1").fetchall() == [("alice",), ("bob",)]
         assert connection.execute("SELECT domain FROM domain").fetchall() == [("lab.example",)]
         assert connection.execute("SELECT count(*) FROM version").fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    "line, is_report",
+    [
+        ("==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602", True),
+        ("==7==ERROR: LeakSanitizer: detected memory leaks", True),
+        ("../src/base/str.c:7:3: runtime error: null pointer passed as argument 2", True),
+        ("WARNING: ThreadSanitizer: data race (pid=7)", True),
+        ("ERROR: cannot listen on udp:192.0.2.1:5060", False),
+    ],
+)
+def test_reports_of_sanitizers_are_seen(line: str, is_report: bool) -> None:
+    assert sanitizer_report(f"culvert is ready\n{line}\n#1 main\n") == (line if is_report else "")
 
 
 def test_case_names_are_unique() -> None:
