@@ -49,7 +49,10 @@ struct sip_outgoing {
     const struct sip_edits *edits[2]; /* of the request and of the branch; each may be NULL */
 };
 
-/* Writes the request with all changes. ERR_LIMIT when it does not fit. */
+/*
+ * Writes the request with all changes. ERR_LIMIT when it does not fit, ERR_SYNTAX when a text would
+ * break the message; likewise for all that are written below.
+ */
 MUST_USE enum err sip_request_write(struct writer *w, const struct sip_msg *msg,
                                     const struct sip_outgoing *out);
 

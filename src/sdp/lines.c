@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sdp/lines.h"
 
+static struct str attribute_name(struct str value)
+{
+    const char *colon = str_find_char(value, ':');
+
+    return colon ? str_between(value.ptr, colon) : value;
+}
+
 bool sdp_line_next(struct str *rest, struct sdp_line *out)
 {
     const char *feed = str_find_char(*rest, '\n');
@@ -13,20 +20,16 @@ bool sdp_line_next(struct str *rest, struct sdp_line *out)
     content = str_trim(out->text);
     out->type = content.len >= 2 && content.ptr[1] == '=' ? content.ptr[0] : '\0';
     out->value = out->type ? str_skip(content, 2) : content;
+    out->name = out->type == 'a' ? attribute_name(out->value) : (struct str){ 0 };
     *rest = str_skip(*rest, size);
     return true;
 }
 
 bool sdp_line_is_attribute(const struct sdp_line *line, struct str name, struct str *value)
 {
-    struct str tail = line->value;
-
-    if (line->type != 'a' || !str_istarts(tail, name))
+    if (line->type != 'a' || !str_ieq(line->name, name))
         return false;
-    tail = str_skip(tail, name.len);
-    if (tail.len > 0 && tail.ptr[0] != ':')
-        return false;
-    *value = str_trim(str_skip(tail, 1));
+    *value = str_trim(str_skip(line->value, name.len + 1));
     return true;
 }
 

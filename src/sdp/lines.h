@@ -8,6 +8,7 @@
 struct sdp_line {
     char type;        /* the letter before '='; NUL when the line has another form */
     struct str value; /* behind '=' */
+    struct str name;  /* of a=name or a=name:value, else empty */
     struct str text;  /* the whole line with its line end */
 };
 

@@ -190,25 +190,9 @@ enum err sip_edit_remove_hdr(struct sip_edits *edits, const struct sip_msg *msg,
     return sip_edit_replace(edits, msg, hdr->line, (struct str){ 0 });
 }
 
-/* Nothing but whole lines of the form "name: value". */
-static bool are_header_lines(struct str lines)
-{
-    const char *end = lines.ptr + lines.len;
-    struct sip_line line = { .end = lines.ptr };
-    enum sip_hdr_id id;
-    struct str name;
-    struct str value;
-
-    while (line.end < end)
-        if (!sip_line_take(line.end, end, &line) || line.has_bare_lf || line.has_stray_bytes ||
-            !sip_line_split(line.text, &id, &name, &value))
-            return false;
-    return true;
-}
-
 enum err sip_edit_append_hdr(struct sip_edits *edits, const struct sip_msg *msg, struct str lines)
 {
-    if (lines.len == 0 || !are_header_lines(lines))
+    if (lines.len == 0 || !sip_are_header_lines(lines))
         return ERR_SYNTAX;
     return sip_edit_insert(edits, msg, sip_msg_head_end(msg), lines);
 }

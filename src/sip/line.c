@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sip/line.h"
 
-/* How many bytes of the word, in order of memory, come before the first one that is marked. */
-static unsigned bytes_before_mark(uint64_t marks)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return (unsigned)__builtin_ctzll(marks) / 8;
-#else
-    return (unsigned)__builtin_clzll(marks) / 8;
-#endif
-}
-
-/*
- * The first byte below 0x0e: CR, LF, NUL, and the rare HTAB. A subtraction marks the top bit of
- * such bytes; its borrow may mark a 0x0e too, at which the caller goes on as at an HTAB.
- */
+/* The first byte below 0x0e: CR, LF, NUL, and the rare HTAB; a subtraction marks such bytes. */
 static const char *find_control(const char *at, const char *end)
 {
     const uint64_t ones = UINT64_MAX / 255;
 
     for (; end - at >= 8; at += 8) {
         uint64_t word;
-        uint64_t marks;
 
         memcpy(&word, at, sizeof word);
-        marks = (word - ones * 0x0e) & ~word & (ones * 0x80);
-        if (marks)
-            return at + bytes_before_mark(marks);
+        if ((word - ones * 0x0e) & ~word & (ones * 0x80))
+            break;
     }
     while (at < end && (unsigned char)*at >= 0x0e)
         at++;
@@ -124,5 +109,23 @@ bool sip_line_split(struct str text, enum sip_hdr_id *id, struct str *name, stru
     if (*id == SIP_HDR_OTHER && !is_token(*name))
         return false;
     *value = trim_value(colon + 1, text.ptr + text.len);
+    return true;
+}
+
+bool sip_are_header_lines(struct str lines)
+{
+    struct sip_line line;
+    enum sip_hdr_id id;
+    struct str name;
+    struct str value;
+
+    while (lines.len > 0) {
+        const char *end = lines.ptr + lines.len;
+
+        if (!sip_line_take(lines.ptr, end, &line) || line.has_bare_lf || line.has_stray_bytes ||
+            !sip_line_split(line.text, &id, &name, &value))
+            return false;
+        lines = str_between(line.end, end);
+    }
     return true;
 }

@@ -21,3 +21,5 @@ bool sip_line_take(const char *at, const char *end, struct sip_line *out);
 bool sip_line_take_folded(const char *at, const char *end, struct sip_line *out);
 /* Splits "name SP* : value". False when the name is not a token or ':' is not there. */
 bool sip_line_split(struct str text, enum sip_hdr_id *id, struct str *name, struct str *value);
+/* True for nothing but whole lines of the form "name: value" CRLF, and for no line at all. */
+bool sip_are_header_lines(struct str lines);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sip/line.h"
 #include "sip/patches.h"
 
 enum {
@@ -79,11 +80,21 @@ static void set_max_forwards(struct sip_patches *patches, const struct sip_msg *
     sip_patch(patches, place, 0, STR("\r\n"));
 }
 
+/* Scripts and other users may have had a hand in these texts. */
+static bool is_sound(const struct sip_outgoing *out)
+{
+    return !str_has_line_break(out->ruri) && !str_find_char(out->ruri, ' ') &&
+           sip_are_header_lines(out->via) && sip_are_header_lines(out->record_routes) &&
+           sip_are_header_lines(out->routes);
+}
+
 enum err sip_request_write(struct writer *w, const struct sip_msg *msg,
                            const struct sip_outgoing *out)
 {
     struct sip_patches patches;
 
+    if (!is_sound(out))
+        return ERR_SYNTAX;
     patches.count = 0;
     patches.first = NULL;
     patches.has_overflowed = false;
@@ -132,6 +143,8 @@ static enum err end_without_body(struct writer *w)
 
 enum err sip_cancel_write(struct writer *w, const struct sip_msg *sent, struct str reason_hdr)
 {
+    if (!sip_are_header_lines(reason_hdr))
+        return ERR_SYNTAX;
     write_copied_head(w, sent, SIP_CANCEL, sip_msg_value(sent, SIP_HDR_TO));
     write_str(w, reason_hdr);
     return end_without_body(w);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sip/line.h"
 #include "sip/patches.h"
 
 /* Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF */
@@ -32,6 +33,8 @@ enum err sip_response_forward(struct writer *w, const struct sip_msg *msg, unsig
     const struct sip_edits *lists[2] = { edits, NULL };
     struct sip_patches patches;
 
+    if (str_has_line_break(reason))
+        return ERR_SYNTAX;
     patches.count = 0;
     patches.first = NULL;
     patches.has_overflowed = false;
@@ -114,11 +117,20 @@ static void write_timestamp(struct writer *w, const struct sip_msg *request, uns
         sip_write_line(w, STR("Timestamp"), hdr->value);
 }
 
+/* Scripts may have had a hand in these texts. */
+static bool is_sound(const struct sip_reply *reply)
+{
+    return !str_has_line_break(reply->reason) && !str_has_line_break(reply->to_tag) &&
+           sip_are_header_lines(reply->headers);
+}
+
 enum err sip_reply_write(struct writer *w, const struct sip_msg *request,
                          const struct sip_reply *reply)
 {
     struct str text;
 
+    if (!is_sound(reply))
+        return ERR_SYNTAX;
     write_status_line(w, reply->status, reply->reason);
     write_vias(w, request, reply->received_via);
     write_record_routes(w, request, reply->status);

@@ -98,15 +98,14 @@ static struct str apply_edit(struct sip_splice *splice, const struct sip_edit *e
 }
 
 /* The next piece, which may be empty. False at the end. */
-static bool splice_next(struct sip_splice *splice, struct str *piece, bool *is_received)
+static bool splice_next(struct sip_splice *splice, struct str *piece)
 {
     const struct sip_edit **list = next_list(splice);
     const struct sip_edit *edit;
 
-    *is_received = !list || (*list)->at > splice->at;
     if (!list && splice->at == splice->end)
         return false;
-    if (*is_received) {
+    if (!list || (*list)->at > splice->at) {
         *piece = take_received(splice, list ? (*list)->at : splice->end);
         return true;
     }
@@ -119,28 +118,25 @@ static bool splice_next(struct sip_splice *splice, struct str *piece, bool *is_r
 size_t sip_splice_size(struct sip_splice splice)
 {
     size_t size = 0;
-    bool is_received;
     struct str piece;
 
-    while (splice_next(&splice, &piece, &is_received))
+    while (splice_next(&splice, &piece))
         size += piece.len;
     return size;
 }
 
 void sip_splice_write_body(struct writer *w, struct sip_splice splice)
 {
-    bool is_received;
     struct str piece;
 
-    while (splice_next(&splice, &piece, &is_received))
+    while (splice_next(&splice, &piece))
         write_str(w, piece);
 }
 
 void sip_splice_write_head(struct writer *w, struct sip_splice splice)
 {
-    bool is_received;
     struct str piece;
 
-    while (splice_next(&splice, &piece, &is_received))
-        sip_write_head_text(w, piece, splice.is_canonical || !is_received);
+    while (splice_next(&splice, &piece))
+        sip_write_head_text(w, piece, splice.is_canonical);
 }

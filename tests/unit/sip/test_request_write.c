@@ -63,6 +63,10 @@ static const struct {
       { .via = STR_INIT(OUR_VIA), .max_forwards = 2 },
       FIRST OUR_VIA "Via: SIP/2.0/UDP a\r\nFrom: <sip:a@h>;tag=1\r\nTo : <sip:b@h> ;x  ;y\r\n"
                     "Call-ID: 1\r\nCSeq: 5 INVITE\r\nMax-Forwards: 2\r\nl: 4\r\n\r\n\na\n\r" },
+    { "a folded Via as it was marked",
+      FIRST "Via: SIP/2.0/UDP\r\n a\r\n" FROM_TO "Max-Forwards: 3\r\nl: 0\r\n\r\n",
+      { .received_via = STR_INIT("SIP/2.0/UDP\r\n a"), .max_forwards = -1 },
+      FIRST "Via: SIP/2.0/UDP a\r\n" FROM_TO "Max-Forwards: 3\r\nl: 0\r\n\r\n" },
     { "what follows the body is left out",
       FIRST "Via: SIP/2.0/UDP a\r\n" FROM_TO "Max-Forwards: 3\r\nl: 2\r\n\r\nhi there",
       { .max_forwards = -1 },
@@ -100,6 +104,31 @@ static void test_requests(void **state)
         assert_cannot_be_cut_short(&f, &rows[i].out, text.len);
         fixture_close(&f);
     }
+}
+
+static const struct {
+    const char *what;
+    struct sip_outgoing out;
+} unsound[] = {
+    { "line break in the URI", { .ruri = STR_INIT("sip:b@h SIP/2.0\r\nX-Evil: 1") } },
+    { "blank in the URI", { .ruri = STR_INIT("sip:b@h x") } },
+    { "Via without line end", { .via = STR_INIT("Via: SIP/2.0/UDP a") } },
+    { "Record-Route with an empty line",
+      { .record_routes = STR_INIT("Record-Route: <a>\r\n\r\n") } },
+    { "LF in a Route", { .routes = STR_INIT("Route: <a>\nX: y\r\n"), .replaces_routes = true } },
+};
+
+static void test_what_would_break_the_message_is_refused(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f, FIRST "Via: SIP/2.0/UDP a\r\n" FROM_TO "\r\n");
+    for (size_t i = 0; i < ROWS(unsound); i++)
+        if (sip_request_write(&f.w, f.msg, &unsound[i].out) != ERR_SYNTAX)
+            fail_msg("%s was written", unsound[i].what);
+    assert_int_equal(sip_cancel_write(&f.w, f.msg, STR("Reason: x\r\n\r\n")), ERR_SYNTAX);
+    fixture_close(&f);
 }
 
 #define SENT                                                                                       \
@@ -148,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_what_would_break_the_message_is_refused),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_ack),
     };

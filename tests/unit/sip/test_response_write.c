@@ -153,6 +153,24 @@ static void test_an_empty_tag_is_replaced(void **state)
     fixture_close(&f);
 }
 
+static void test_what_would_break_the_message_is_refused(void **state)
+{
+    static const struct sip_reply unsound[] = {
+        { .status = 200, .reason = STR_INIT("OK\r\nX: y") },
+        { .status = 200, .to_tag = STR_INIT("1\nX: y") },
+        { .status = 200, .headers = STR_INIT("X: y") },
+        { .status = 200, .headers = STR_INIT("X: y\r\n\r\n") },
+    };
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f, REQUEST);
+    for (size_t i = 0; i < ROWS(unsound); i++)
+        assert_int_equal(sip_reply_write(&f.w, f.msg, &unsound[i]), ERR_SYNTAX);
+    assert_int_equal(sip_response_forward(&f.w, f.msg, 200, STR("a\rb"), NULL), ERR_SYNTAX);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +179,7 @@ int main(void)
         cmocka_unit_test(test_replies),
         cmocka_unit_test(test_a_tag_that_is_there_stays),
         cmocka_unit_test(test_an_empty_tag_is_replaced),
+        cmocka_unit_test(test_what_would_break_the_message_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
