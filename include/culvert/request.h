@@ -86,7 +86,7 @@ struct request {
     struct sip_edits edits;
 
     struct target target;            /* the current Request-URI and its way */
-    struct target extra[TARGETS_MAX - 1];
+    struct target *extra;            /* TARGETS_MAX - 1 of them; NULL until the first is added */
     unsigned extra_count;
     bool target_is_new;              /* Kamailio: written since the last relay */
 

@@ -192,7 +192,7 @@ unsigned build_check_hops(struct flight *flight)
 
     if (flight->request.max_forwards < 0 && msg->has_max_forwards && msg->max_forwards == 0)
         return 483;
-    if (msg->method != SIP_ACK && id_finds_loop(flight))
+    if (id_finds_loop(flight))
         return 482;
     return 0;
 }

@@ -94,6 +94,10 @@ void proxy_forward(struct proxy *proxy, struct request *request, struct str dest
     enum err err;
 
     flight_enter(flight, proxy);
+    if (proxy_absorbs_ack(proxy, request)) {
+        done(context, ERR_NONE, 0);
+        return;
+    }
     forwarding = forwarding_create(flight, done, context);
     if (!forwarding) {
         done(context, ERR_NOMEM, 500);

@@ -238,6 +238,14 @@ static enum loose_result follow(struct route_set *set)
     return LOOSE_ROUTED;
 }
 
+/* Where every dialog gets a token, a request that claims to be inside one must show it. */
+static bool lacks_token(const struct route_set *set, bool has_token)
+{
+    const struct request *request = &set->flight->request;
+
+    return !has_token && request->record_route.has_flow_token && request->msg->to_tag.len > 0;
+}
+
 static enum loose_result route(struct route_set *set)
 {
     const uint8_t *key = set->flight->proxy->settings.token_key;
@@ -249,7 +257,8 @@ static enum loose_result route(struct route_set *set)
         return LOOSE_NO_ROUTE;
     take_own(set);
     has_token = set->has_own && flow_token_is_like(set->own.user);
-    if (has_token && flow_token_read(set->own.user, key, &token))
+    if (lacks_token(set, has_token) ||
+        (has_token && flow_token_read(set->own.user, key, &token)))
         return refuse_token(set);
     result = follow(set);
     if (has_token && result == LOOSE_ROUTED)

@@ -89,6 +89,12 @@ void proxy_failure_continue(struct request *request);
  */
 void proxy_release(struct proxy *proxy, struct request *request);
 
+/*
+ * The ACK of a failure that we answered without a transaction: it is known by our To tag and goes no
+ * further. proxy_forward drops it too.
+ */
+bool proxy_absorbs_ack(struct proxy *proxy, struct request *ack);
+
 /* Sends without a transaction: ACK to 2xx, forward(). The same choice of next hop. */
 void proxy_forward(struct proxy *proxy, struct request *request, struct str destination,
                    proxy_done_fn *done, void *context);

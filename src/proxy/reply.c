@@ -96,6 +96,13 @@ enum err reply_send_stray(struct flight *flight, struct str bytes)
 
 /* ---- replies ---- */
 
+/* The tag is made from what an ACK to a failure has in common with its INVITE. */
+bool proxy_absorbs_ack(struct proxy *proxy, struct request *ack)
+{
+    flight_enter(flight_of(ack), proxy);
+    return ack->msg->method == SIP_ACK && str_eq(ack->msg->to_tag, id_tag(flight_of(ack)));
+}
+
 static enum err join_headers(struct flight *flight, struct str headers, struct str *out)
 {
     struct request *request = &flight->request;

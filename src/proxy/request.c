@@ -155,6 +155,10 @@ enum err request_add_target(struct request *request, const struct target *target
 
     if (request->extra_count == TARGETS_MAX - 1)
         return ERR_LIMIT;
+    if (!request->extra)
+        request->extra = arena_alloc(&request->arena, (TARGETS_MAX - 1) * sizeof *request->extra);
+    if (!request->extra)
+        return ERR_NOMEM;
     if (str_has_line_break(target->path))
         return ERR_SYNTAX;
     if ((err = copy_clean(request, target->uri, &copy.uri)) ||

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 enum {
-    SMALLEST = 256,  /* each class is twice as large as the one before */
     FREE_MAX = 4096, /* blocks kept a class */
 };
 
@@ -36,18 +35,18 @@ void txn_pool_fini(struct txn_pool *pool)
     }
 }
 
+/* Transactions are a little smaller than the first, messages anywhere between the others. */
+static const uint16_t sizes[TXN_POOL_CLASSES] = { 320,  512,  768,  1024, 1536,
+                                                  2048, 3072, 4096, 8192, 16384 };
+
 /* The class and the size of its blocks; TXN_POOL_CLASSES for what no class holds. */
 static unsigned class_of(size_t size, size_t *block_size)
 {
     unsigned class_index = 0;
 
-    *block_size = SMALLEST;
-    while (*block_size < size && class_index < TXN_POOL_CLASSES) {
-        *block_size *= 2;
+    while (class_index < TXN_POOL_CLASSES && sizes[class_index] < size)
         class_index++;
-    }
-    if (class_index == TXN_POOL_CLASSES)
-        *block_size = size;
+    *block_size = class_index < TXN_POOL_CLASSES ? sizes[class_index] : size;
     return class_index;
 }
 

@@ -7,7 +7,7 @@
 #include <culvert/str.h>
 
 enum {
-    TXN_POOL_CLASSES = 8,
+    TXN_POOL_CLASSES = 10,
 };
 
 struct txn_pool_block;

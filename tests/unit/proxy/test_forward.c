@@ -133,6 +133,36 @@ static void test_the_next_address_is_tried(void **state)
     world_destroy(world);
 }
 
+static void answer_without_transaction(struct world *world, struct request *request)
+{
+    assert_int_equal(proxy_reply(world->proxy, request, 404, STR(""), STR(""), STR("")), ERR_NONE);
+}
+
+static void test_the_ack_of_our_own_failure_goes_no_further(void **state)
+{
+    struct world *world = world_create(false);
+    struct arena arena;
+    struct str tag;
+
+    (void)state;
+    world->route = answer_without_transaction;
+    world_invite(world);
+    arena_init(&arena, NULL, 1 << 16);
+    assert_int_equal(str_print(&world->arena, &tag, ";tag=" STR_FMT "%c",
+                               STR_ARG(fake_parse(&arena, world_sent(world, 0))->to_tag), 0),
+                     ERR_NONE);
+    world->route = forward;
+    world_receive(world, &(struct request_parts){ .method = "ACK", .to_tag = tag.ptr });
+    assert_true(proxy_absorbs_ack(world->proxy, world->last));
+    assert_int_equal(world->done_count, 1);
+    assert_int_equal(world->fake->count, 1);
+    world_receive(world, &ack); /* with another tag */
+    assert_false(proxy_absorbs_ack(world->proxy, world->last));
+    assert_int_equal(world->fake->count, 2);
+    arena_fini(&arena);
+    world_destroy(world);
+}
+
 /* ---- replies ---- */
 
 static void refuse(struct world *world, struct request *request)
@@ -405,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_forwarding_takes_a_destination),
         cmocka_unit_test(test_a_name_may_take_its_time),
         cmocka_unit_test(test_the_next_address_is_tried),
+        cmocka_unit_test(test_the_ack_of_our_own_failure_goes_no_further),
         cmocka_unit_test(test_stateless_replies_are_always_the_same),
         cmocka_unit_test(test_rport_can_be_forced),
         cmocka_unit_test(test_rport_can_be_forced_in_a_transaction),

@@ -154,6 +154,8 @@ static void shuffle_behaviour(struct world *world)
     world->fake->dead_connection = chance(20) ? 70 + pick(4) : 0;
     world->fake->dead_peer = chance(15) ? world->fake->hops[pick(2)].peer : (struct addr){ 0 };
     world->fake->is_deaf = chance(3);
+    world->request_room = chance(70) ? 0 : 5000 + pick(10000);
+    world->response_room = chance(70) ? 0 : 2048 + pick(600);
 }
 
 /* ---- callers ---- */

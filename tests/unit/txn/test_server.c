@@ -463,8 +463,8 @@ static void test_the_context_is_the_users(void **state)
                                      request(&world, "ACK", ";rport;branch=z9hG4bKtwo"), &flow,
                                      &user, &world, &second),
                      ERR_UNSUPPORTED);
-    assert_true(sizeof(struct server_txn) <= 512);
-    assert_true(sizeof(struct client_txn) <= 512);
+    assert_true(sizeof(struct server_txn) <= 320);
+    assert_true(sizeof(struct client_txn) <= 320);
     world_close(&world); /* with the transaction still open */
 }
 
