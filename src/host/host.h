@@ -24,6 +24,7 @@ enum {
     REQUEST_SLOTS = 8,
     OWNERS_MAX = 8,
     COUNTERS_MAX = 256,
+    TXN_COUNTERS = 9,
     SECRET_BYTES = 32,
     REQUEST_MEMORY_MAX = 512 * 1024, /* of one request with all its branches */
     SCRATCH_MEMORY_MAX = 1024 * 1024,
@@ -102,6 +103,7 @@ struct server {
         struct counter *requests, *responses, *malformed, *dropped, *replies, *forwarded, *steered,
             *media_timeouts, *media_exhausted, *unmatched;
     } count;
+    struct counter *txn_count[TXN_COUNTERS]; /* of all workers together, a tick old at most */
     struct arena arena;
 };
 
@@ -145,6 +147,7 @@ struct worker {
     struct proxy *proxy;
     struct value *vars;
     struct timer tick;
+    uint64_t txn_told[TXN_COUNTERS]; /* what this worker has added to the server's txn_count */
     const struct sip_edits *reply_edits; /* of the unnamed reply route, while its response is matched */
     void *owner; /* who runs it: set by the daemon, or by a test */
 };
@@ -158,6 +161,10 @@ void worker_receive(struct worker *worker, const struct flow *flow, struct str b
 void worker_closed(struct worker *worker, const struct flow *flow);
 /* Fires what is due; the time of the next timer is the result. */
 msec worker_advance(struct worker *worker, msec now);
+
+/* txn_counters.c */
+MUST_USE enum err txn_counters_make(struct server *server);
+void txn_counters_tell(struct worker *worker);
 
 /* run.c */
 struct run *run_create(struct worker *worker, struct request *request, enum stage stage,

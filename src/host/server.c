@@ -31,7 +31,7 @@ static enum err make_core_counters(struct server *server)
         if (err)
             return err;
     }
-    return ERR_NONE;
+    return txn_counters_make(server);
 }
 
 enum err server_create(const struct server_world *world, struct server **out)

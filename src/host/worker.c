@@ -188,13 +188,22 @@ static void on_end(void *context, struct request *request)
 
 /* ---- requests ---- */
 
+static bool is_under_way(const struct request *request)
+{
+    for (unsigned i = 0; i < request->branch_count; i++) {
+        if (request->branches[i]->state != BRANCH_DONE)
+            return true;
+    }
+    return false;
+}
+
 static void request_route_done(struct run *run)
 {
     struct request *request = run->request;
 
     /* A transaction nobody answers or forwards would hang until the client gives up. */
-    if (request->txn && !server_txn_is_final(request->txn) && request->branch_count == 0 &&
-        request->error_status) {
+    if (request->txn && !server_txn_is_final(request->txn) && request->error_status &&
+        !is_under_way(request)) {
         struct str reason;
         unsigned status = run_error(run, &reason);
         if (run_reply(run, status, reason))
@@ -454,6 +463,7 @@ static void on_tick_timer(struct timer *timer)
     struct worker *worker = (struct worker *)(void *)((char *)timer - offsetof(struct worker, tick));
 
     timer_start(&worker->wheel, timer, worker->wheel.now + TICK_INTERVAL, on_tick_timer);
+    txn_counters_tell(worker);
     hooks_tick(worker, worker->wheel.now);
     arena_fini(&worker->scratch);
 }
