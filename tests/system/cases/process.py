@@ -209,7 +209,7 @@ def changes_its_root(rig):
     server = rig.server('culvert', '-t', root, '-w', '/', '-P', '/culvert.pid')
     equal(os.readlink(f'/proc/{server.pid}/root'), str(root), 'root')
     phone = rig.phone(11)
-    equal(phone.ask('OPTIONS', phone.aor.replace('alice@', '')).status, 200, 'OPTIONS')
+    equal(phone.ask('OPTIONS', f'sip:{phone.domain}').status, 200, 'OPTIONS')
     for name in ('culvert.db', 'culvert.sock', 'culvert.pid'):
         true((root / name).exists(), f'{name} inside')
     server.stop()
