@@ -9,9 +9,9 @@ enum {
     CODE_MAX = 8 * 1000 * 1000,
 };
 
-static void *grow(struct builder *b, void *items, unsigned count, size_t size)
+static bool reserve(struct builder *b, void *array, unsigned count, size_t size)
 {
-    return unit_grow(b->unit, &b->program->arena, items, count, size);
+    return unit_reserve(b->unit, &b->program->arena, array, count, size);
 }
 
 uint32_t build_here(const struct builder *b)
@@ -24,12 +24,11 @@ uint32_t build_emit(struct builder *b, enum opcode op, unsigned flag, unsigned c
 {
     struct program *program = b->program;
 
-    program->code = grow(b, program->code, program->code_count, sizeof *program->code);
-    if (!program->code || program->code_count >= CODE_MAX) {
+    if (program->code_count >= CODE_MAX)
         report_no_memory(b->unit);
-        program->code_count = 0;
+    if (program->code_count >= CODE_MAX ||
+        !reserve(b, &program->code, program->code_count, sizeof *program->code))
         return 0;
-    }
     program->code[program->code_count] =
         (struct instruction){ (uint8_t)op, (uint8_t)flag, (uint16_t)count, operand };
     return program->code_count++;
@@ -82,8 +81,7 @@ void build_mark(struct builder *b, struct span span)
         *last = mark;
         return;
     }
-    program->marks = grow(b, program->marks, program->mark_count, sizeof *program->marks);
-    if (program->marks)
+    if (reserve(b, &program->marks, program->mark_count, sizeof *program->marks))
         program->marks[program->mark_count++] = mark;
 }
 
@@ -93,9 +91,7 @@ uint32_t build_constant(struct builder *b, struct value value)
 {
     struct program *program = b->program;
 
-    program->constants =
-        grow(b, program->constants, program->constant_count, sizeof *program->constants);
-    if (!program->constants)
+    if (!reserve(b, &program->constants, program->constant_count, sizeof *program->constants))
         return 0;
     if (value.has_text)
         value.text = unit_copy(b->unit, &program->arena, value.text);
@@ -110,9 +106,7 @@ uint32_t build_variable(struct builder *b, const struct variable_ref *ref)
     for (unsigned i = 0; i < program->variable_count; i++)
         if (program->variables[i] == ref)
             return i;
-    program->variables =
-        grow(b, program->variables, program->variable_count, sizeof *program->variables);
-    if (!program->variables)
+    if (!reserve(b, &program->variables, program->variable_count, sizeof *program->variables))
         return 0;
     program->variables[program->variable_count] = ref;
     return program->variable_count++;
@@ -122,8 +116,7 @@ uint32_t build_format(struct builder *b, const struct format *format)
 {
     struct program *program = b->program;
 
-    program->formats = grow(b, program->formats, program->format_count, sizeof *program->formats);
-    if (!program->formats)
+    if (!reserve(b, &program->formats, program->format_count, sizeof *program->formats))
         return 0;
     program->formats[program->format_count] = format;
     return program->format_count++;
@@ -133,8 +126,7 @@ uint32_t build_net(struct builder *b, const struct net *net)
 {
     struct program *program = b->program;
 
-    program->nets = grow(b, program->nets, program->net_count, sizeof *program->nets);
-    if (!program->nets)
+    if (!reserve(b, &program->nets, program->net_count, sizeof *program->nets))
         return 0;
     program->nets[program->net_count] = *net;
     return program->net_count++;
@@ -144,8 +136,7 @@ uint32_t build_call_site(struct builder *b, struct call_site *site)
 {
     struct program *program = b->program;
 
-    program->calls = grow(b, program->calls, program->call_count, sizeof *program->calls);
-    if (!program->calls)
+    if (!reserve(b, &program->calls, program->call_count, sizeof *program->calls))
         return 0;
     program->calls[program->call_count] = site;
     return program->call_count++;
@@ -155,9 +146,7 @@ uint32_t build_switch(struct builder *b, struct switch_table *table)
 {
     struct program *program = b->program;
 
-    program->switches =
-        grow(b, program->switches, program->switch_count, sizeof *program->switches);
-    if (!program->switches)
+    if (!reserve(b, &program->switches, program->switch_count, sizeof *program->switches))
         return 0;
     program->switches[program->switch_count] = table;
     return program->switch_count++;
@@ -170,8 +159,7 @@ bool build_regex(struct builder *b, struct span span, struct str pattern, unsign
     struct regex *regex;
     char why[100] = "out of memory";
 
-    program->regexes = grow(b, program->regexes, program->regex_count, sizeof *program->regexes);
-    if (!program->regexes)
+    if (!reserve(b, &program->regexes, program->regex_count, sizeof *program->regexes))
         return false;
     if (regex_compile(pattern, flags, &regex, why, sizeof why)) {
         report_error(b->unit, span, "this is no regular expression: %s", why);

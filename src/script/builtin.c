@@ -21,9 +21,8 @@ static struct var_slot *add_slot(struct unit *unit, struct str name)
     struct program *program = unit->program;
     struct var_slot *slot = unit_alloc(unit, unit->keep, sizeof *slot);
 
-    program->vars =
-        unit_grow(unit, unit->keep, program->vars, program->var_count, sizeof *program->vars);
-    if (!slot || !program->vars)
+    if (!slot ||
+        !unit_reserve(unit, unit->keep, &program->vars, program->var_count, sizeof *program->vars))
         return NULL;
     *slot = (struct var_slot){ unit_copy(unit, unit->keep, name), program->var_count };
     program->vars[program->var_count++] = slot;

@@ -129,9 +129,8 @@ static void add_case(struct builder *b, struct switch_table *table, const struct
         table->otherwise = build_here(b);
         return;
     }
-    table->rows =
-        unit_grow(b->unit, &b->program->arena, table->rows, table->row_count, sizeof *table->rows);
-    if (!table->rows)
+    if (!unit_reserve(b->unit, &b->program->arena, &table->rows, table->row_count,
+                      sizeof *table->rows))
         return;
     fill_case(b, item, &table->rows[table->row_count++]);
     check_twins(b, table, item->span);

@@ -17,9 +17,9 @@ static struct format_piece *add_piece(struct pieces *pieces)
 {
     struct unit *unit = pieces->unit;
 
-    pieces->items =
-        unit_grow(unit, unit->keep, pieces->items, pieces->count, sizeof *pieces->items);
-    return pieces->items ? &pieces->items[pieces->count++] : NULL;
+    if (!unit_reserve(unit, unit->keep, &pieces->items, pieces->count, sizeof *pieces->items))
+        return NULL;
+    return &pieces->items[pieces->count++];
 }
 
 /* Does a variable begin here? A '$' in front of anything else is a '$'. */

@@ -272,6 +272,15 @@ static bool takes_list(struct str name)
     return str_eq(name, STR("listen")) || str_eq(name, STR("alias"));
 }
 
+static void append_token(struct parser *p, struct str *text, const struct token *token)
+{
+    const char *quote = token->kind == TOKEN_TEXT ? "\"" : "";
+
+    if (str_print(&p->unit->scratch, text, STR_FMT "%s%s" STR_FMT "%s", STR_ARG(*text),
+                  token->is_glued || !text->len ? "" : " ", quote, STR_ARG(token->text), quote))
+        report_no_memory(p->unit);
+}
+
 /* "{" … "}" as written, for blocks that the host reads itself */
 static struct str take_braces(struct parser *p)
 {
@@ -287,10 +296,7 @@ static struct str take_braces(struct parser *p)
         }
         depth += token.symbol == SYM_BRACE_OPEN;
         depth -= token.symbol == SYM_BRACE_CLOSE;
-        if (str_print(&p->unit->scratch, &text,
-                      token.kind == TOKEN_TEXT ? "%.*s\"%.*s\" " : "%.*s%.*s ", STR_ARG(text),
-                      STR_ARG(token.text)))
-            report_no_memory(p->unit);
+        append_token(p, &text, &token);
     } while (depth && !p->unit->is_out_of_memory);
     return text;
 }

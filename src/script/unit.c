@@ -36,17 +36,21 @@ static bool is_full(unsigned count)
     return count == 0 || (count >= ITEMS_FIRST && (count & (count - 1)) == 0);
 }
 
-void *unit_grow(struct unit *unit, struct arena *arena, void *items, unsigned count, size_t size)
+bool unit_reserve(struct unit *unit, struct arena *arena, void *array, unsigned count, size_t size)
 {
     size_t room = count < ITEMS_FIRST ? ITEMS_FIRST : (size_t)count * 2;
-    void *larger;
+    void *items, *larger;
 
     if (!is_full(count))
-        return items;
+        return true;
     larger = unit_alloc(unit, arena, room * size);
-    if (larger && count)
+    if (!larger)
+        return false;
+    memcpy(&items, array, sizeof items);
+    if (count)
         memcpy(larger, items, count * size);
-    return larger;
+    memcpy(array, &larger, sizeof larger);
+    return true;
 }
 
 struct str unit_copy(struct unit *unit, struct arena *arena, struct str text)

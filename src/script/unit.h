@@ -62,8 +62,11 @@ void unit_init(struct unit *unit, const struct script_host *host, const struct d
 void unit_fini(struct unit *unit);
 /* Cleared memory; NULL after one report that there is no more. */
 void *unit_alloc(struct unit *unit, struct arena *arena, size_t size);
-/* Room for one item more behind `count`: the same array or a larger copy; NULL as in unit_alloc. */
-void *unit_grow(struct unit *unit, struct arena *arena, void *items, unsigned count, size_t size);
+/*
+ * Makes room for one item more behind `count` items; `array` points to the pointer to the first.
+ * False as in unit_alloc, and nothing has changed then.
+ */
+bool unit_reserve(struct unit *unit, struct arena *arena, void *array, unsigned count, size_t size);
 struct str unit_copy(struct unit *unit, struct arena *arena, struct str text);
 
 const struct define *unit_find_define(const struct unit *unit, struct str name);

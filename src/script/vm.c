@@ -193,6 +193,12 @@ static bool fill_args(struct script_vm *vm, const struct call_site *site)
     return is_whole;
 }
 
+/* Events happen to requests, real or made up: what a request route may do, they may. */
+static unsigned stages_of(const struct run *run)
+{
+    return run->stage & (STAGE_EVENT | STAGE_LOCAL) ? run->stage | STAGE_REQUEST : run->stage;
+}
+
 static bool may_call(struct script_vm *vm, const struct call_site *site)
 {
     const char *name = site->function->name;
@@ -201,7 +207,7 @@ static bool may_call(struct script_vm *vm, const struct call_site *site)
         warn(vm, "%s is not called: an argument has no value", name);
         return false;
     }
-    if (site->function->stages & vm->run->stage)
+    if (site->function->stages & stages_of(vm->run))
         return true;
     warn(vm, "%s cannot be used in this kind of route", name);
     return false;

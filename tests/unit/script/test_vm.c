@@ -408,8 +408,8 @@ static const struct {
     { "custom groups", "@group.name = 5 desc \"text\"\nkemi.x=\"none\"\nroute { }",
       "group.name=5 kemi.x='none' =1", "group.name=5 kemi.x='none' =1" },
     { "blacklist", "@dst_blacklist = gw:{ ( tcp , 1.2.3.4 , 5060 , \"\" ) }\nroute { }",
-      "dst_blacklist='gw','{ ( tcp , 1 . 2 . 3 . 4 , 5060 , \"\" ) } ' =1",
-      "dst_blacklist='gw','{ ( tcp , 1 . 2 . 3 . 4 , 5060 , \"\" ) } ' =1" },
+      "dst_blacklist='gw','{ ( tcp , 1.2.3.4 , 5060 , \"\" ) }' =1",
+      "dst_blacklist='gw','{ ( tcp , 1.2.3.4 , 5060 , \"\" ) }' =1" },
 };
 
 static const struct {
