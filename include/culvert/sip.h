@@ -178,7 +178,7 @@ enum sip_frame {
     SIP_FRAME_MORE,      /* not complete yet */
     SIP_FRAME_MESSAGE,   /* *length bytes are one message */
     SIP_FRAME_KEEPALIVE, /* CRLF CRLF: *length bytes; answer with one CRLF (RFC 5626 §4.4.1) */
-    SIP_FRAME_SKIP,      /* a CRLF with no other behind it yet (a pong): skip *length bytes */
+    SIP_FRAME_SKIP,      /* a CRLF that no other follows (a pong): skip *length bytes */
     SIP_FRAME_BROKEN,    /* not SIP, or no usable Content-Length: close the connection */
 };
 

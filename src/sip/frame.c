@@ -35,17 +35,18 @@ static enum sip_frame found(size_t *scanned, enum sip_frame frame, size_t size, 
     return frame;
 }
 
-/*
- * The bytes start with CR: a ping, a pong, or nothing we know. A CRLF alone is not kept to wait for
- * the rest of a ping: phones that send single ones would seem to be late with a message.
- */
+/* The bytes start with CR: a ping, a pong, the beginning of one, or nothing we know. */
 static enum sip_frame frame_line_ends(struct str bytes, size_t *scanned, size_t *length)
 {
-    if (str_starts(bytes, STR("\r\n\r\n")))
-        return found(scanned, SIP_FRAME_KEEPALIVE, 4, length);
+    struct str ping = STR("\r\n\r\n");
+
+    if (str_starts(bytes, ping))
+        return found(scanned, SIP_FRAME_KEEPALIVE, ping.len, length);
+    if (str_starts(ping, bytes))
+        return SIP_FRAME_MORE;
     if (str_starts(bytes, STR("\r\n")))
         return found(scanned, SIP_FRAME_SKIP, 2, length);
-    return bytes.len == 1 ? SIP_FRAME_MORE : SIP_FRAME_BROKEN;
+    return SIP_FRAME_BROKEN;
 }
 
 /* Could these bytes be the start of "METHOD " or of "SIP/2.0 "? */

@@ -18,8 +18,8 @@ static const struct {
     { "a ping", "\r\n\r\nINVITE", SIP_FRAME_KEEPALIVE, 4 },
     { "a pong", "\r\nSIP/2.0", SIP_FRAME_SKIP, 2 },
     { "nothing", "", SIP_FRAME_MORE, 0 },
-    { "a pong alone", "\r\n", SIP_FRAME_SKIP, 2 },
-    { "half a pong", "\r", SIP_FRAME_MORE, 0 },
+    { "half a ping", "\r\n", SIP_FRAME_MORE, 0 },
+    { "three quarters of a ping", "\r\n\r", SIP_FRAME_MORE, 0 },
     { "the body is not there yet", REQUEST_HEAD "l: 5\r\n\r\nbody", SIP_FRAME_MORE, 0 },
     { "a method", "INVI", SIP_FRAME_MORE, 0 },
 
@@ -61,7 +61,7 @@ static void test_frames(void **state)
     }
 }
 
-/* However the bytes are cut, the verdict is the same, but for a ping: its half is a pong. */
+/* However the bytes are cut, the verdict is the same; it may only come earlier. */
 static void test_delivery_in_two_parts_and_by_byte(void **state)
 {
     (void)state;
@@ -79,8 +79,6 @@ static void test_delivery_in_two_parts_and_by_byte(void **state)
                 if (len == total)
                     break;
             }
-            if (rows[i].want == SIP_FRAME_KEEPALIVE && frame == SIP_FRAME_SKIP)
-                continue;
             if (frame != rows[i].want || length != rows[i].length)
                 fail_msg("%s by %zu bytes: %d", rows[i].what, step, (int)frame);
         }
