@@ -67,6 +67,8 @@ static const char *describe(const struct token *token, char *buffer, size_t size
         return "the end of the file";
     if (token->kind == TOKEN_TEXT)
         return "a string";
+    if (token->symbol == SYM_ASSIGN)
+        return "\"=\" (it is == that compares)";
     snprintf(buffer, size, "\"%.*s\"", token->text.len > 40 ? 40 : (int)token->text.len,
              token->text.ptr);
     return buffer;
@@ -560,6 +562,26 @@ static void recover_item(struct parser *p)
     }
 }
 
+static void fail_item(struct parser *p)
+{
+    const struct token *token = parser_peek(p, 0);
+    struct suggestion suggestion;
+    char buffer[SUGGESTION_TEXT_MAX];
+
+    if (token->kind != TOKEN_NAME)
+        parser_fail(p, "a setting, loadmodule, modparam or a route");
+    if (p->is_lost)
+        return;
+    suggestion_init(&suggestion, token->text);
+    for (int i = 0; i < BLOCK_KEYWORDS; i++)
+        suggestion_offer(&suggestion, str_of(block_keywords[i].keyword));
+    suggestion_offer(&suggestion, STR("loadmodule"));
+    suggestion_offer(&suggestion, STR("modparam"));
+    report_error(p->unit, token->span, "no setting, no loadmodule and no route begins with this%s",
+                 suggestion_text(&suggestion, buffer, sizeof buffer));
+    p->is_lost = true;
+}
+
 /* file = *( ";" | global | block ) */
 static void parse_item(struct parser *p)
 {
@@ -571,7 +593,7 @@ static void parse_item(struct parser *p)
     if (row >= 0)
         parse_block(p, row);
     else if (!parse_global(p))
-        parser_fail(p, "a setting, loadmodule, modparam or a route");
+        fail_item(p);
 }
 
 void parse_script(struct unit *unit, const struct source *source, struct block **out)

@@ -318,43 +318,29 @@ static void obey_import(struct lexer *l, struct str rest, struct span span)
 
 /* ---- substitutions ---- */
 
-/* One rule as written: /pattern/replacement/flags, with any delimiter. */
-struct rule {
-    struct str pattern, replacement, flags;
-};
-
-static bool split_rule(struct lexer *l, struct str text, struct rule *out, struct span span)
+static bool parse_rule(struct lexer *l, struct str text, struct substitution *out, struct span span)
 {
-    struct str rest = text;
-
-    if (rest.len > 1 && rest.ptr[0] == '"' && rest.ptr[rest.len - 1] == '"')
-        rest = (struct str){ rest.ptr + 1, rest.len - 2 };
-    if (rest.len > 1 &&
-        str_split(str_skip(rest, 1), rest.ptr[0], &out->pattern, &out->replacement) &&
-        str_split(out->replacement, rest.ptr[0], &out->replacement, &out->flags) &&
-        out->pattern.len)
+    if (text.len > 1 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
+        text = (struct str){ text.ptr + 1, text.len - 2 };
+    if (substitution_parse(text, out))
         return true;
     report_error(l->unit, span, "a rule like \"/pattern/replacement/g\" is needed here");
     return false;
 }
 
-static void add_subst(struct lexer *l, const struct rule *rule, struct span span)
+static void add_subst(struct lexer *l, const struct substitution *rule, struct span span)
 {
     struct unit *unit = l->unit;
     struct subst *subst = unit_alloc(unit, &unit->scratch, sizeof *subst), **link = &unit->substs;
-    unsigned flags = str_find_char(rule->flags, 'i') ? REGEX_DEFAULT : REGEX_CASE;
     char why[100] = "";
 
     if (!subst)
         return;
-    if (!str_find_char(rule->flags, 's'))
-        flags |= REGEX_NEWLINE;
-    if (regex_compile(rule->pattern, flags, &subst->regex, why, sizeof why)) {
+    if (regex_compile(rule->pattern, rule->regex_flags, &subst->regex, why, sizeof why)) {
         report_error(unit, span, "this is no regular expression: %s", why);
         return;
     }
-    subst->replacement = rule->replacement;
-    subst->is_global = str_find_char(rule->flags, 'g');
+    subst->rule = *rule;
     while (*link)
         link = &(*link)->next;
     *link = subst;
@@ -362,19 +348,19 @@ static void add_subst(struct lexer *l, const struct rule *rule, struct span span
 
 static void obey_subst(struct lexer *l, struct str rest, struct span span)
 {
-    struct rule rule;
+    struct substitution rule;
 
-    if (split_rule(l, str_trim(rest), &rule, span))
+    if (parse_rule(l, str_trim(rest), &rule, span))
         add_subst(l, &rule, span);
 }
 
 static void define_and_substitute(struct lexer *l, struct str rest, struct span span,
                                   const char *format)
 {
-    struct rule rule;
+    struct substitution rule;
     struct str value;
 
-    if (!split_rule(l, str_trim(rest), &rule, span))
+    if (!parse_rule(l, str_trim(rest), &rule, span))
         return;
     add_subst(l, &rule, span);
     if (!str_print(&l->unit->scratch, &value, format, STR_ARG(rule.replacement)))
@@ -391,35 +377,6 @@ static void obey_substdefs(struct lexer *l, struct str rest, struct span span)
     define_and_substitute(l, rest, span, "\"" STR_FMT "\"");
 }
 
-/* The replacement with \1…\9 filled in. */
-static void write_replacement(struct writer *w, struct str text, const struct str *groups)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\\' && i + 1 < text.len && text.ptr[i + 1] >= '0' &&
-            text.ptr[i + 1] <= '9')
-            write_str(w, groups[text.ptr[++i] - '0']);
-        else
-            write_char(w, text.ptr[i]);
-    }
-}
-
-static bool write_substituted(struct writer *w, const struct subst *subst, struct str text)
-{
-    struct str groups[REGEX_GROUPS];
-    bool has_matched = false;
-
-    while (regex_match(subst->regex, text, groups) && groups[0].len) {
-        has_matched = true;
-        write_str(w, str_between(text.ptr, groups[0].ptr));
-        write_replacement(w, subst->replacement, groups);
-        text = str_between(groups[0].ptr + groups[0].len, text.ptr + text.len);
-        if (!subst->is_global)
-            break;
-    }
-    write_str(w, text);
-    return has_matched;
-}
-
 struct str preprocess_text(struct unit *unit, struct str text)
 {
     char *buffer;
@@ -430,7 +387,7 @@ struct str preprocess_text(struct unit *unit, struct str text)
     for (const struct subst *subst = unit->substs; buffer && subst; subst = subst->next) {
         struct writer w = writer_over(buffer, TEXT_MAX);
 
-        if (write_substituted(&w, subst, text))
+        if (substitution_write(&w, &subst->rule, subst->regex, text))
             text = unit_copy(unit, &unit->scratch, writer_text(&w));
     }
     if (!buffer)

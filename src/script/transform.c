@@ -66,11 +66,23 @@ static bool ends_arg(char c)
     return c == ',' || c == '}';
 }
 
-/* arg = variable | text up to "," or "}"; a lone "," is itself */
-static bool read_arg(struct unit *unit, struct span span, struct str *rest, unsigned depth,
-                     struct transform_arg *arg)
+static size_t measure_arg(struct str text, bool takes_rest)
 {
     size_t len = 0;
+
+    if (text.len > 1 && text.ptr[0] == ',' && ends_arg(text.ptr[1]) && !takes_rest)
+        return 1;
+    while (len < text.len && (takes_rest ? text.ptr[len] != '}' : !ends_arg(text.ptr[len])))
+        len++;
+    return len;
+}
+
+/* arg = variable | text up to "," or "}"; a lone "," is itself */
+static bool read_arg(struct unit *unit, struct span span, struct str *rest, unsigned depth,
+                     struct transform *transform)
+{
+    struct transform_arg *arg = &transform->args[transform->arg_count];
+    size_t len;
 
     while (rest->len && rest->ptr[0] == ' ')
         *rest = str_skip(*rest, 1);
@@ -78,11 +90,7 @@ static bool read_arg(struct unit *unit, struct span span, struct str *rest, unsi
         arg->variable = variable_read(unit, span, rest, depth);
         return arg->variable;
     }
-    if (rest->len > 1 && rest->ptr[0] == ',' && ends_arg(rest->ptr[1]))
-        len = 1;
-    else
-        while (len < rest->len && !ends_arg(rest->ptr[len]))
-            len++;
+    len = measure_arg(*rest, transform->row->takes_rest);
     arg->text = unit_copy(unit, unit->keep, (struct str){ rest->ptr, len });
     *rest = str_skip(*rest, len);
     return true;
@@ -97,7 +105,7 @@ static bool read_args(struct unit *unit, struct span span, struct str *rest, uns
             return false;
         }
         *rest = str_skip(*rest, 1);
-        if (!read_arg(unit, span, rest, depth, &transform->args[transform->arg_count]))
+        if (!read_arg(unit, span, rest, depth, transform))
             return false;
         transform->arg_count++;
     }

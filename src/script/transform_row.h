@@ -29,6 +29,7 @@ struct transform_row {
     uint8_t variant;      /* for functions that serve several rows */
     struct str parameter; /* the same */
     bool takes_null;
+    bool takes_rest; /* the argument goes to the closing brace, commas and all */
 };
 
 /* These tables end with a row without a function. */

@@ -4,6 +4,10 @@
 
 #include "script/transform_row.h"
 
+enum {
+    SUBSTITUTED_MAX = 4096, /* bytes of what {re.subst} gives */
+};
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -281,6 +285,26 @@ static enum err s_prefixes(struct transform_call *call)
     return err ? err : transform_close(call, &w);
 }
 
+/* {re.subst,/pattern/replacement/flags} */
+static enum err re_subst(struct transform_call *call)
+{
+    struct substitution rule;
+    struct regex *regex;
+    struct writer w;
+    enum err err;
+
+    if (!substitution_parse(call->args[0], &rule))
+        return ERR_SYNTAX;
+    err = regex_compile(rule.pattern, rule.regex_flags, &regex, NULL, 0);
+    if (err)
+        return err;
+    err = transform_open(call, SUBSTITUTED_MAX, &w);
+    if (!err)
+        substitution_write(&w, &rule, regex, call->text);
+    regex_destroy(regex);
+    return err ? err : transform_close(call, &w);
+}
+
 /* ---- lines ---- */
 
 static bool next_line(struct str *rest, struct str *line)
@@ -411,6 +435,7 @@ const struct transform_row transform_text_rows[] = {
     ROW("s", "ftime", s_ftime, 1, 1, .variant = 0),
     ROW("s", "prefixes", s_prefixes, 0, 1, .variant = 0),
     ROW("s", "prefixes.quoted", s_prefixes, 0, 1, .variant = 1),
+    ROW("re", "subst", re_subst, 1, 1, .takes_rest = true),
     ROW("line", "count", line_count, 0, 0, .variant = 0),
     ROW("line", "at", line_at, 1, 1, .variant = 0),
     ROW("line", "sw", line_starts_with, 1, 1, .variant = 0),

@@ -2,6 +2,7 @@
 #pragma once
 /* One compilation: what its phases share. Ends with unit_fini; what it made stays in `keep`. */
 #include "script/dialect.h"
+#include "script/substitute.h"
 
 /* #!define */
 struct define {
@@ -13,9 +14,8 @@ struct define {
 /* #!subst */
 struct subst {
     struct subst *next;
+    struct substitution rule;
     struct regex *regex;
-    struct str replacement;
-    bool is_global;
 };
 
 /* flags name:5 */

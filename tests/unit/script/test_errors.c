@@ -145,9 +145,19 @@ static const struct {
       "    childen = 4\n"
       "    ^~~~~~~~~~~\n" },
     { "what is no item", DIALECT_OPENSER, "debug = 3\nnonsense\nroute { }",
-      "test.cfg:2:1: error: expected a setting, loadmodule, modparam or a route, not \"nonsense\"\n"
+      "test.cfg:2:1: error: no setting, no loadmodule and no route begins with this\n"
       "    nonsense\n"
       "    ^~~~~~~~\n" },
+    { "misspelt keyword", DIALECT_KAMAILIO, "reqest_route { }",
+      "test.cfg:1:1: error: no setting, no loadmodule and no route begins with this; did you mean "
+      "\"request_route\"?\n"
+      "    reqest_route { }\n"
+      "    ^~~~~~~~~~~~\n" },
+    { "assignment for a comparison", DIALECT_KAMAILIO, "route { if ($ru = \"x\") ok(); }",
+      "test.cfg:1:17: error: expected ')' to close the parenthesis, not \"=\" (it is == that "
+      "compares)\n"
+      "    route { if ($ru = \"x\") ok(); }\n"
+      "                    ^\n" },
     { "missing module", DIALECT_OPENSER, "loadmodule \"absent.so\"\nroute { }",
       "test.cfg:1:1: error: there is no module \"absent.so\"\n"
       "    loadmodule \"absent.so\"\n"
