@@ -67,15 +67,6 @@ static const char *find_delimiter(struct str text, struct str delimiter, const c
     return at;
 }
 
-static struct str without_line_end(struct str text)
-{
-    if (text.len && text.ptr[text.len - 1] == '\n')
-        text.len--;
-    if (text.len && text.ptr[text.len - 1] == '\r')
-        text.len--;
-    return text;
-}
-
 /* One part between delimiters: headers, empty line, content. */
 struct part {
     struct str headers, content;
@@ -126,14 +117,17 @@ static bool find_part(struct str body, struct str delimiter, struct str type, st
         if (str_starts(rest, STR("--")) || !line_end)
             return false;
         next = find_delimiter(rest, delimiter, body.ptr);
-        *out = split_part(without_line_end(str_between(line_end + 1, next ? next : end)));
+        *out = split_part(str_between(line_end + 1, next ? next : end));
         if (str_ieq(part_type(out), type))
             return true;
     }
     return false;
 }
 
-/* filter_body(type): the first part of the type becomes the body. */
+/*
+ * filter_body(type): the first part of the type becomes the body. The line end before the delimiter
+ * stays: descriptions are made of whole lines.
+ */
 enum verdict textops_filter_body(struct call *call)
 {
     struct run *run = call->run;

@@ -19,11 +19,22 @@ static struct str text_of_body(const struct sip_msg *msg)
     return msg->body;
 }
 
+/* An expression such as (.*)$ takes the CR in front of the newline along: it stays where it is. */
+static bool ends_in_cr(struct str text)
+{
+    return text.len > 0 && text.ptr[text.len - 1] == '\r';
+}
+
 enum err edit_replace(struct run *run, struct str old, struct str text)
 {
     struct str kept;
-    enum err err = str_copy(run->arena, text, &kept);
+    enum err err;
 
+    if (ends_in_cr(old) && ends_in_cr(text)) {
+        old.len--;
+        text.len--;
+    }
+    err = str_copy(run->arena, text, &kept);
     return err ? err : sip_edit_replace(run->edits, run->msg, old, kept);
 }
 

@@ -73,8 +73,6 @@ static enum err add_literal(struct module *module, struct subst *subst, struct s
         return ERR_LIMIT;
     *piece = (struct piece){ .group = ALWAYS_LITERAL };
     err = str_copy(module_arena(module), text, &piece->text);
-    if (!err && str_find_char(text, '$'))
-        err = module_format(module, piece->text, &piece->format);
     if (!err)
         subst->piece_count++;
     return err;
@@ -189,6 +187,26 @@ enum err subst_prepare(struct module *module, unsigned index, struct str text,
     textops->substs = subst;
     *out = subst;
     return ERR_NONE;
+}
+
+/* Variables can only be looked up once the script is complete. */
+static enum err find_variables(struct module *module, struct piece *piece)
+{
+    if (piece->group >= 0 || !str_find_char(piece->text, '$'))
+        return ERR_NONE;
+    return module_format(module, piece->text, &piece->format);
+}
+
+enum err subst_find_variables(struct module *module)
+{
+    struct textops *textops = module_state(module);
+    enum err err = ERR_NONE;
+
+    for (struct subst *subst = textops->substs; subst; subst = subst->next) {
+        for (unsigned i = 0; !err && i < subst->piece_count; i++)
+            err = find_variables(module, &subst->pieces[i]);
+    }
+    return err;
 }
 
 void subst_destroy_all(struct textops *textops)

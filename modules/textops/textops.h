@@ -37,6 +37,8 @@ TEXTOPS_TABLE(F)
 /* '/expression/replacement/flags' of a script, compiled. */
 enum err subst_prepare(struct module *module, unsigned index, struct str text,
                        const struct script_place *place, const void **out);
+/* Completes all of them; by start(). */
+MUST_USE enum err subst_find_variables(struct module *module);
 void subst_destroy_all(struct textops *textops);
 /* "INVITE|ACK" as a set. */
 enum err methods_prepare(struct module *module, unsigned index, struct str text,

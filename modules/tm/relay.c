@@ -113,6 +113,7 @@ static enum verdict relay(struct call *call, struct str proto, bool is_replica)
         return VERDICT_ERROR;
     }
     options->is_replica = is_replica;
+    options->no_100 |= is_replica;
     tm_read_timer_avps(call);
     return run_relay(call->run, options);
 }
