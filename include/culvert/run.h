@@ -139,7 +139,7 @@ enum loose_result run_loose_route(struct run *run, struct str *own_params);
  * the one in the topmost Via, as long as that Via names the very address it came from (RFC 5923).
  */
 void run_alias_connection(struct run *run, uint16_t port);
-/* The host (any form) and port are ours: a listen address, an alias, or a domain a module declared. */
+/* The host (any form) and port (0: any) are ours: a listen address, an alias, or a domain a module declared. */
 bool run_is_myself(const struct run *run, struct str host, uint16_t port);
 bool run_is_uri_myself(const struct run *run, const struct sip_uri *uri);
 

@@ -122,7 +122,7 @@ void server_stop(struct server *server);
 /* The worker that a message belongs to: a keyed hash of its Call-ID. */
 unsigned server_owner_of(const struct server *server, struct str bytes);
 struct module *server_find_module(const struct server *server, struct str name);
-/* is_myself without a run. */
+/* is_myself without a run; port 0: any. */
 bool server_is_myself(const struct server *server, struct str host, uint16_t port);
 
 /* loader.c */

@@ -460,25 +460,23 @@ static bool is_listener(const struct listener *listener, struct str host, const 
     uint16_t advertised = listener->advertised_port ? listener->advertised_port : listener->bound.port;
 
     if (ip->family != ADDR_NONE && addr_same_ip(&listener->bound, ip))
-        return port == listener->bound.port || port == advertised;
+        return port == 0 || port == listener->bound.port || port == advertised;
     return !str_is_empty(listener->advertised_host) && str_ieq(listener->advertised_host, host) &&
-           (port == advertised || port == listener->bound.port);
+           (port == 0 || port == advertised || port == listener->bound.port);
 }
 
 bool server_is_myself(const struct server *server, struct str host, uint16_t port)
 {
     struct addr ip = { 0 };
-    uint16_t wanted = port ? port : 5060;
-
     if (addr_parse_ip(host, &ip))
         ip.family = ADDR_NONE;
     for (unsigned i = 0; i < server->listener_count; i++) {
-        if (is_listener(&server->listeners[i], host, &ip, wanted))
+        if (is_listener(&server->listeners[i], host, &ip, port))
             return true;
     }
     for (unsigned i = 0; i < server->settings.alias_count; i++) {
         const struct alias *alias = &server->settings.aliases[i];
-        if (str_ieq(alias->host, host) && (alias->port == 0 || alias->port == wanted))
+        if (str_ieq(alias->host, host) && (alias->port == 0 || port == 0 || alias->port == port))
             return true;
     }
     for (unsigned i = 0; i < server->owner_count; i++) {
