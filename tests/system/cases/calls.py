@@ -168,10 +168,10 @@ def heard_both_ways(rig):
 def many(rig):
     """500 calls (10,000 in a full run, 300/s): none fails; ports, transactions and memory come back."""
     calls, rate = rig.quick_or_all((500, 150), (10000, 300))
-    server = rig.server(after=SHORT_TIMERS)
+    server = rig.server(after=rig.quick_or_all(SHORT_TIMERS, ''))
     address = (rig.address, 5060)
     register_callee(rig, rig.host(CALLEE), address)
-    run_calls(rig, address, rig.quick_or_all(300, 3000), rate)  # memory grows to what the rate needs
+    run_calls(rig, address, calls, rate)  # memory grows to what the rate needs
     before = idle_stats(server)
     run_calls(rig, address, calls, rate)
     after = idle_stats(server)
@@ -185,5 +185,5 @@ def many(rig):
 
 def idle_stats(server):
     server.wait_for('no media left', is_idle)
-    stats = server.wait_for('no transaction left', no_transactions, 30)
+    stats = server.wait_for('no transaction left', no_transactions, 60)
     return {**stats, 'rss': server.rss_bytes(), 'descriptors': server.descriptors()}
