@@ -251,7 +251,7 @@ static void spread_stages(struct check *check)
 
 static const char *stage_words(uint16_t stages)
 {
-    for (int kind = 0; kind < ROUTE_KINDS; kind++)
+    for (unsigned kind = 0; kind < ROUTE_KINDS; kind++)
         if (route_stage(kind, STR("x")) & stages)
             return route_words(kind);
     return stages & STAGE_CORE_REPLY ? "the unnamed onreply_route" : "any route";

@@ -233,7 +233,7 @@ static void take_variable(struct argument *a)
 
 static enum route_kind kind_of_stage(uint16_t stage)
 {
-    for (int kind = 0; kind < ROUTE_KINDS; kind++)
+    for (unsigned kind = 0; kind < ROUTE_KINDS; kind++)
         if (route_stage(kind, STR("x")) & stage)
             return kind;
     return ROUTE_PLAIN;
@@ -252,8 +252,7 @@ static void fail_route(struct argument *a, enum route_kind kind)
     if (b->unit->dialect->has_missing_routes)
         report_warning(b->unit, a->expr->span, "there is no such route: this arms nothing");
     else
-        report_error(b->unit, a->expr->span, "there is no %s of this name%s",
-                     route_words(kind) + (route_words(kind)[1] == 'n' ? 3 : 2),
+        report_error(b->unit, a->expr->span, "there is no %s of this name%s", route_keyword(kind),
                      suggestion_text(&suggestion, buffer, sizeof buffer));
 }
 

@@ -33,10 +33,7 @@ static void write_call(struct writer *w, const struct call_site *site)
 
 static void write_route(struct writer *w, const struct route *route)
 {
-    write_fmt(w, "%s[" STR_FMT "]",
-              route_words(route->kind) +
-                  (route->kind == ROUTE_REPLY || route->kind >= ROUTE_ERROR ? 3 : 2),
-              STR_ARG(route->name));
+    write_fmt(w, "%s[" STR_FMT "]", route_keyword(route->kind), STR_ARG(route->name));
 }
 
 static void write_switch(struct writer *w, const struct switch_table *table)

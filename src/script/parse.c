@@ -458,7 +458,7 @@ static const struct {
     uint8_t kind;
     bool needs_name;
 } block_keywords[] = {
-    { "route", ROUTE_PLAIN, false },           { "request_route", ROUTE_MAIN, false },
+    { "route", ROUTE_PLAIN, false },           { "request_route", ROUTE_PLAIN, false },
     { "failure_route", ROUTE_FAILURE, false }, { "onreply_route", ROUTE_REPLY, false },
     { "reply_route", ROUTE_REPLY, false },     { "branch_route", ROUTE_BRANCH, false },
     { "error_route", ROUTE_ERROR, false },     { "onsend_route", ROUTE_ONSEND, false },
@@ -532,7 +532,7 @@ static void parse_block(struct parser *p, int row)
     if (!block)
         return;
     block->span = parser_take(p).span;
-    block->kind = block_keywords[row].kind == ROUTE_MAIN ? ROUTE_PLAIN : block_keywords[row].kind;
+    block->kind = block_keywords[row].kind;
     block->name = parse_block_name(p);
     block->span = parser_span_from(p, block->span);
     block->stages = 0;

@@ -13,9 +13,9 @@ static const struct {
 
 static const struct {
     uint16_t stage;
-    const char *words;
+    const char *keyword, *words;
 } routes[] = {
-#define R(id, keyword, stage, words) { stage, words },
+#define R(id, keyword, stage, words) { stage, keyword, words },
     ROUTE_TABLE(R)
 #undef R
 };
@@ -29,6 +29,11 @@ const char *operator_text(enum operator operator)
     };
 
     return texts[operator];
+}
+
+const char *route_keyword(enum route_kind kind)
+{
+    return routes[kind].keyword;
 }
 
 const char *route_words(enum route_kind kind)

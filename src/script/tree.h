@@ -174,10 +174,8 @@ struct stmt {
 /* R(id, keyword, stage, words for messages) */
 #define ROUTE_TABLE(R)                                                                             \
     R(PLAIN, "route", STAGE_REQUEST, "a route")                                                    \
-    R(MAIN, "request_route", STAGE_REQUEST, "a request_route")                                     \
     R(FAILURE, "failure_route", STAGE_FAILURE, "a failure_route")                                  \
     R(REPLY, "onreply_route", STAGE_REPLY, "an onreply_route")                                     \
-    R(REPLY_ALIAS, "reply_route", STAGE_REPLY, "a reply_route")                                    \
     R(BRANCH, "branch_route", STAGE_BRANCH, "a branch_route")                                      \
     R(ERROR, "error_route", STAGE_ERROR, "an error_route")                                         \
     R(ONSEND, "onsend_route", STAGE_ONSEND, "an onsend_route")                                     \
@@ -192,7 +190,7 @@ enum route_kind {
 
 struct block {
     struct block *next;
-    uint8_t kind;     /* enum route_kind; MAIN and REPLY_ALIAS become PLAIN and REPLY */
+    uint8_t kind;     /* enum route_kind */
     struct span span; /* of its keyword and name */
     struct str name;  /* "" for the main one */
     struct stmt *body;
@@ -202,6 +200,8 @@ struct block {
 };
 
 const char *operator_text(enum operator operator);
+/* "failure_route", and "a failure_route" for sentences. */
+const char *route_keyword(enum route_kind kind);
 const char *route_words(enum route_kind kind);
 uint16_t route_stage(enum route_kind kind, struct str name);
 /* The keyword of a name, or -1. */

@@ -161,12 +161,6 @@ static void do_store(struct script_vm *vm, const struct instruction *code)
     set_result(vm, err ? -1 : 1);
 }
 
-static void do_pop(struct script_vm *vm, const struct instruction *code)
-{
-    (void)code;
-    pop(vm);
-}
-
 /* ---- commands ---- */
 
 static void take_answer(struct script_vm *vm, enum verdict verdict)
@@ -709,7 +703,6 @@ static op_fn *const handlers[OPCODES] = {
     [OP_LOAD_BY_KIND] = do_load_by_kind,
     [OP_FORMAT] = do_format,
     [OP_STORE] = do_store,
-    [OP_POP] = do_pop,
     [OP_CALL] = do_call,
     [OP_ROUTE] = do_route,
     [OP_ROUTE_NAMED] = do_route_named,

@@ -105,7 +105,7 @@ static void spoil_case_regex(struct program *program)
 
 static void pop_an_empty_stack(struct program *program)
 {
-    program->code[program->routes[1].start] = (struct instruction){ .op = OP_POP };
+    program->code[program->routes[1].start] = (struct instruction){ .op = OP_NOT };
 }
 
 static void leave_values_behind(struct program *program)
