@@ -180,13 +180,22 @@ class Phone:
         self.call_id, self.tag, self.cseq = new_name(), new_name(), 0
 
     def final(self, method=None, seconds=5):
-        """The next final response, past provisional ones."""
+        """The next final response of the current call, past provisional ones; a failed INVITE is ACKed."""
         while True:
             message = self.receive(seconds)
             if message is None:
                 raise Failure(f'{self.user}: no answer within {seconds} s')
-            if message.status >= 200 and method in (None, message.method):
+            if message.status >= 200 and method in (None, message.method) and message.get('Call-ID') == self.call_id:
+                if message.status >= 300 and message.method == 'INVITE':
+                    self._acknowledge(message)
                 return message
+
+    def _acknowledge(self, failure):
+        """Within the transaction of the INVITE: the same branch."""
+        branch = re.search(r';branch=([^;]+)', failure.get('Via'))[1]
+        via = re.sub(r';branch=.*', f';branch={branch};rport', self.via())
+        uri = re.search(r'<([^>]+)>', failure.get('To'))[1]
+        self.send(self.request('ACK', uri, via=via, to_tag=failure.tag_of('To')))
 
     def ask(self, method, uri, **more):
         """Sends a request and waits for its final response."""

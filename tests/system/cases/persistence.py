@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What survives a restart, and databases that are no good."""
+import os
+import signal
+import sqlite3
+
+from rig.case import Skip, case, equal, matches, true
+
+WITH_DATABASE = 'modparam("usrloc", "db_mode", %d)\n'
+
+
+def restart(rig, server, **more):
+    server.stop()
+    server.close()
+    return rig.server(**more)
+
+
+def reaches(caller, callee, what):
+    caller.new_call()
+    caller.send(caller.request('INVITE', callee.aor))
+    callee.reply(callee.expect('INVITE'), 486, 'Busy Here')
+    equal(caller.final('INVITE').status, 486, what)
+
+
+@case()
+def bindings_survive(rig):
+    """db_mode 1 and 2: after a restart a call reaches the phone on its flow, whatever its Contact says."""
+    for mode in (1, 2):
+        more = {'after': WITH_DATABASE % mode}
+        server = rig.server(**more)
+        caller, callee = rig.phone(11), rig.phone(12, 'bob', port=0)
+        equal(callee.register(headers=['Contact: <sip:bob@10.255.255.1:5060>']).status, 200, 'REGISTER')
+        before = server.ask('bindings')['bindings']
+        server = restart(rig, server, **more)
+        after = server.ask('bindings')['bindings']
+        for name in ('aor', 'contact', 'flow', 'call_id', 'cseq', 'user_agent', 'ruid'):
+            equal(after[0][name], before[0][name], f'db_mode {mode}: {name}')
+        reaches(caller, callee, f'db_mode {mode}: INVITE after the restart')
+        equal(callee.register(0).status, 200, 'REGISTER of nothing')
+        server = restart(rig, server, **more)
+        server.stop()
+        for phone in (caller, callee):
+            phone.close()
+
+
+@case()
+def bindings_survive_a_crash(rig):
+    """db_mode 1: what was answered 200 is there after kill -9."""
+    more = {'after': WITH_DATABASE % 1}
+    server = rig.server(**more)
+    phones = [rig.phone(20 + number, f'user{number}') for number in range(20)]
+    for phone in phones:
+        equal(phone.register().status, 200, 'REGISTER')
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    server.process = None
+    server = rig.server(**more)
+    equal(len(server.ask('bindings')['bindings']), 20, 'bindings')
+    reaches(phones[0], phones[1], 'INVITE after the crash')
+
+
+@case()
+def removed_bindings_stay_removed(rig):
+    """A binding given up before the restart does not come back; an expired one neither."""
+    more = {'after': WITH_DATABASE % 1 + 'modparam("registrar", "min_expires", 1)\n'}
+    server = rig.server(**more)
+    alice, bob, carol = rig.phone(11), rig.phone(12, 'bob'), rig.phone(13, 'carol')
+    for phone, expires in ((alice, 600), (bob, 600), (carol, 1)):
+        equal(phone.register(expires).status, 200, 'REGISTER')
+    bob.register(0)
+    server.wait_for('an expired binding goes', lambda stats: stats['location.bindings'] == 1)
+    server = restart(rig, server, **more)
+    bindings = server.ask('bindings')['bindings']
+    equal([binding['aor'].partition('@')[0] for binding in bindings], ['alice'], 'bindings')
+
+
+@case()
+def without_a_database(rig):
+    """db_mode 0 keeps nothing, and makes no file."""
+    server = rig.server()
+    rig.phone(11).register()
+    server = restart(rig, server)
+    equal(server.ask('bindings')['bindings'], [], 'bindings')
+    equal((rig.folder / 'culvert.db').exists(), False, 'database')
+
+
+def start_failure(rig, *words, after=''):
+    done, daemon = rig.background('culvert', *words)
+    equal((done.returncode, daemon), (1, None), f'exit code: {done.stderr}')
+    return done.stderr
+
+
+@case()
+def corrupt_database(rig):
+    """A file that is no database, or a damaged one: the start fails and names it; the file is untouched."""
+    path = rig.folder / 'culvert.db'
+    path.write_bytes(b'this is no database' * 100)
+    matches(start_failure(rig), r'culvert\.db', 'message')
+    equal(path.read_bytes(), b'this is no database' * 100, 'the file')
+    path.unlink()
+    rig.server('culvert').stop()
+    for name in ('culvert.db-wal', 'culvert.db-shm'):
+        (rig.folder / name).unlink(missing_ok=True)
+    with path.open('r+b') as database:
+        database.seek(100)
+        database.write(os.urandom(4000))
+    matches(start_failure(rig), r'culvert\.db', 'message')
+
+
+@case()
+def unreadable_database(rig):
+    """A database of somebody else: the start fails and names it."""
+    if os.geteuid() != 0:
+        raise Skip('needs root')
+    rig.server('culvert').stop()
+    (rig.folder / 'culvert.db').chmod(0o600)
+    os.chown(rig.folder, 65534, 65534)
+    for name in rig.folder.iterdir():
+        if name.name != 'culvert.db':
+            os.chown(name, 65534, 65534)
+    text = start_failure(rig, '-u', 'nobody')
+    matches(text, r'culvert\.db', 'message')
+
+
+@case()
+def database_is_a_folder(rig):
+    """A folder in its place: the start fails and names it."""
+    rig.make_folder('culvert.db')
+    matches(start_failure(rig), r'culvert\.db', 'message')
+
+
+@case()
+def busy_database(rig):
+    """Another program that holds the database for a moment costs no registration."""
+    server = rig.server(after=WITH_DATABASE % 1)
+    phone = rig.phone(11)
+    phone.register()
+    with sqlite3.connect(rig.folder / 'culvert.db', isolation_level=None) as other:
+        other.execute('BEGIN EXCLUSIVE')
+        phone.send(phone.request('REGISTER', f'sip:{phone.domain}', to=phone.aor, headers=['Expires: 600']))
+        equal(rig.phone(12).ask('OPTIONS', f'sip:x@{rig.address}').status, 404, 'others are served meanwhile')
+        other.execute('ROLLBACK')
+    other.close()
+    equal(phone.final('REGISTER', 10).status, 200, 'REGISTER')
+    true(server.is_alive(), 'server')
