@@ -149,8 +149,11 @@ static enum verdict relay_failed(struct run *run, enum err err, unsigned status)
     const struct failure_text *row = find_failure(err);
     bool is_openser = server_is_openser(run->worker->server);
 
-    if (!run->request->error_status)
+    if (!run->request->error_status) {
         run_set_error(run, status, is_openser ? row->openser : row->kamailio);
+        if (row->err == ERR_NONE && status != 500)
+            run->request->error_reason = sip_reason_phrase(status);
+    }
     return is_openser && run->request->is_answered ? VERDICT_STOP : row->verdict;
 }
 
@@ -160,6 +163,8 @@ static void on_relayed(void *context, enum err err, unsigned status)
 
     relaying->is_done = true;
     relaying->verdict = err ? relay_failed(relaying->run, err, status) : VERDICT_TRUE;
+    if (!err)
+        relaying->run->request->error_status = 0; /* of a branch that failed beside those that went */
     if (relaying->is_waiting)
         run_resume(relaying->run, relaying->verdict);
 }

@@ -156,9 +156,20 @@ static void on_failure(void *context, struct request *request)
     run_start(run, route, failure_route_done);
 }
 
+/* A client's connection is never dialled, so a binding whose connection is gone is worth nothing. */
+static void drop_lost_binding(const struct worker *worker, const struct branch *branch)
+{
+    const struct target *target = &branch->target;
+
+    if (branch->status == 430 && !branch->is_received && target->has_flow && target->flow.connection &&
+        !str_is_empty(target->ruid) &&
+        !location_remove_ruid(worker->server->location, target->ruid))
+        log_info("binding " STR_FMT " is dropped: its connection is gone", STR_ARG(target->uri));
+}
+
 static void on_branch_end(void *context, struct branch *branch)
 {
-    (void)context;
+    drop_lost_binding(context, branch);
     media_branch_lost(branch);
     hooks_branch_end(branch);
 }
