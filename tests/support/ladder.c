@@ -45,11 +45,14 @@ void ladder_watch(void *context, const struct sim_host *from, const struct sim_h
                   const struct addr *source, const struct addr *target, struct str bytes,
                   enum sim_fate fate)
 {
-    struct ladder_line *line = next_line(context);
     const struct scene *scene = context;
+    struct ladder_line *line;
     char address[ADDR_TEXT_MAX];
 
     (void)source;
+    if (bytes.len <= 4) /* a keepalive */
+        return;
+    line = next_line(context);
     snprintf(line->from, sizeof line->from, "%s", from ? from->name : "?");
     snprintf(line->to, sizeof line->to, "%s", to ? to->name : addr_text(target, address));
     describe(bytes, line->text, sizeof line->text);

@@ -151,13 +151,19 @@ static void follow_request(struct phone *phone, const struct siptext *text)
         dialog->remote_cseq_invite = (unsigned)cseq;
 }
 
+static bool makes_dialog(struct str method)
+{
+    return str_eq(method, STR("INVITE")) || str_eq(method, STR("SUBSCRIBE")) ||
+           str_eq(method, STR("UPDATE")) || str_eq(method, STR("REFER"));
+}
+
 static void follow_response(struct phone *phone, const struct siptext *text)
 {
     struct phone_call *call = phone_find_call(phone, siptext_value(text, STR("Call-ID")));
     struct str to = siptext_value(text, STR("To")), tag = siptext_param(to, STR("tag"));
     struct dialog *dialog;
 
-    if (!call)
+    if (!call || !makes_dialog(text->method))
         return;
     if (str_eq(text->method, STR("INVITE")) && text->status >= 200) {
         call->answered_status = text->status;

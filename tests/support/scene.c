@@ -379,32 +379,40 @@ static bool do_phone(struct scene *scene, struct str rest)
     return true;
 }
 
-/* account alice: a row for authentication */
+/* Before the server runs, or into the running one's database. */
+static bool run_sql(struct scene *scene, const char *sql)
+{
+    unsigned count = 0;
+
+    while (count < WORLD_SQL_MAX && scene->options.sql[count])
+        count++;
+    if (!scene->world && count < WORLD_SQL_MAX)
+        scene->options.sql[count] = sql;
+    else if (!scene->world || !world_run_sql(scene->world, sql))
+        return scene_fail(scene, "the store refuses: %s", sql);
+    return true;
+}
+
+/* account alice bob: rows for authentication */
 static bool do_account(struct scene *scene, struct str rest)
 {
-    struct str name;
-    char sql[512];
+    struct str name, sql;
 
-    if (!open_world(scene))
-        return false;
     while (!str_is_empty(name = take_word(&rest))) {
-        snprintf(sql, sizeof sql,
-                 "INSERT INTO subscriber (username, domain, password) VALUES ('" STR_FMT
-                 "', '%s', 'secret')",
-                 STR_ARG(name), scene->domain);
-        if (!world_run_sql(scene->world, sql))
-            return scene_fail(scene, "the store refuses: %s", sql);
+        if (str_print(&scene->arena, &sql,
+                      "INSERT INTO subscriber (username, domain, password) VALUES ('" STR_FMT
+                      "', '%s', 'secret')",
+                      STR_ARG(name), scene->domain))
+            abort();
+        if (!run_sql(scene, scene_text(scene, sql)))
+            return false;
     }
     return true;
 }
 
 static bool do_sql(struct scene *scene, struct str rest)
 {
-    if (!open_world(scene))
-        return false;
-    return world_run_sql(scene->world, scene_text(scene, rest))
-               ? true
-               : scene_fail(scene, "the store refuses that");
+    return run_sql(scene, scene_text(scene, rest));
 }
 
 /* domain example.com: the phones' domain from now on */
@@ -667,8 +675,8 @@ static const struct {
     { STR_INIT("name"), do_name, true },
     { STR_INIT("nat"), do_nat, true },
     { STR_INIT("phone"), do_phone, true },
-    { STR_INIT("account"), do_account, true },
-    { STR_INIT("sql"), do_sql, true },
+    { STR_INIT("account"), do_account, false },
+    { STR_INIT("sql"), do_sql, false },
     { STR_INIT("drop"), do_drop, true },
     { STR_INIT("undrop"), do_undrop, true },
     { STR_INIT("after"), do_after, true },

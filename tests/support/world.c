@@ -160,18 +160,28 @@ static bool seat_worker(struct world *world, unsigned index)
     return true;
 }
 
+static bool open_store(struct world *world)
+{
+    if (store_open(STR(""), &world->store))
+        return false;
+    for (unsigned i = 0; i < WORLD_SQL_MAX && world->options.sql[i]; i++)
+        if (!world_run_sql(world, world->options.sql[i]))
+            return false;
+    return true;
+}
+
 static bool start(struct world *world)
 {
     bool is_first = !world->store;
 
+    if (is_first && !open_store(world))
+        return false;
     if (!load(world))
         return false;
     if (is_first)
         memcpy(world->secret, world->server->secret, SECRET_BYTES);
     memcpy(world->server->secret, world->secret, SECRET_BYTES);
     server_set_listeners(world->server, world->listeners, world_listen(world));
-    if (is_first && store_open(STR(""), &world->store))
-        return false;
     if (server_start(world->server, world->worker_count))
         return false;
     for (unsigned i = 0; i < world->worker_count; i++)

@@ -16,13 +16,15 @@ enum {
     WORLD_LISTENERS_MAX = 8,
     WORLD_NAMES_MAX = 16,
     WORLD_LOG_LINES = 400,
+    WORLD_SQL_MAX = 32,
 };
 
 struct world_options {
     const char *script_path; /* for messages; read from there when there is no text */
     struct str script;
     const char *listen[WORLD_LISTENERS_MAX]; /* "udp:192.0.2.1:5060"; none: that, and TCP */
-    unsigned workers;                        /* 0: 1 */
+    const char *sql[WORLD_SQL_MAX]; /* to be run on the embedded database before the start */
+    unsigned workers;               /* 0: 1 */
     uint64_t seed;
     struct sim_link link; /* latency 0: 10 */
     bool has_slow_store;  /* statements take store_delay, as on a real store */
