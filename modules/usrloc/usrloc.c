@@ -6,18 +6,48 @@
 
 enum { TICKS_PER_SECOND = 10, WORKERS_MAX = 256 };
 
+/* What the journal counts, as the server's counters tell it: at most a tick old. */
+#define JOURNAL_COUNTERS(X) X(loaded) X(written) X(failed) X(waiting)
+
 struct usrloc {
     int64_t nat_bflag, use_domain, matching_mode, cseq_delay;
     int64_t db_mode, timer_interval;
     struct str db_url;
     struct store *store;
     struct journal *journal;
+    struct journal_counters told;
+#define X(name) struct counter *count_##name;
+    JOURNAL_COUNTERS(X)
+#undef X
     unsigned turns[WORKERS_MAX]; /* ticks so far, one a worker */
 };
 
 static struct journal_time time_of(struct server *server)
 {
     return (struct journal_time){ server_now(server), (int64_t)server_wall_clock(server) * 1000 };
+}
+
+static enum err make_counters(struct server *server, struct usrloc *usrloc)
+{
+    enum err err = ERR_NONE;
+
+#define X(name)                                                                                    \
+    if (!err)                                                                                      \
+        err = server_counter(server, "usrloc", #name, &usrloc->count_##name);
+    JOURNAL_COUNTERS(X)
+#undef X
+    return err;
+}
+
+static void tell_counters(struct usrloc *usrloc)
+{
+    struct journal_counters now;
+
+    journal_read_counters(usrloc->journal, &now);
+#define X(name) counter_add(usrloc->count_##name, (int64_t)(now.name - usrloc->told.name));
+    JOURNAL_COUNTERS(X)
+#undef X
+    usrloc->told = now;
 }
 
 /* Walks all shards once in timer_interval; what has expired goes on the way. */
@@ -30,8 +60,11 @@ static void on_tick(struct module *module, struct worker *worker, unsigned index
 
     location_each(server_location(worker_server(worker)), turn * count + index,
                   turns_per_walk * count, now, NULL, NULL);
-    if (usrloc->journal && index == 0 && turn == 0)
+    if (!usrloc->journal || index != 0)
+        return;
+    if (turn == 0)
         journal_tick(usrloc->journal, time_of(worker_server(worker)));
+    tell_counters(usrloc);
 }
 
 #define INT(name_, initial_, min_, max_, doc_)                                                     \
@@ -135,6 +168,8 @@ static enum err start(struct module *module)
     rules->cseq_delay = usrloc->cseq_delay;
     if (usrloc->db_mode == 0)
         return ERR_NONE;
+    if ((err = make_counters(module_server(module), usrloc)))
+        return err;
     err = store_open(usrloc->db_url, &usrloc->store);
     return err ? err : start_journal(module, usrloc);
 }

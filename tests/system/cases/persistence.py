@@ -6,6 +6,7 @@ import sqlite3
 
 from rig.case import Skip, case, equal, matches, true
 
+EAGER = 'modparam("registrar", "min_expires", 1)\nmodparam("usrloc", "timer_interval", 1)\n'
 WITH_DATABASE = 'modparam("usrloc", "db_mode", %d)\n'
 
 
@@ -45,12 +46,13 @@ def bindings_survive(rig):
 
 @case()
 def bindings_survive_a_crash(rig):
-    """db_mode 1: what was answered 200 is there after kill -9."""
+    """db_mode 1: what was answered and written is there after kill -9."""
     more = {'after': WITH_DATABASE % 1}
     server = rig.server(**more)
     phones = [rig.phone(20 + number, f'user{number}') for number in range(20)]
     for phone in phones:
         equal(phone.register().status, 200, 'REGISTER')
+    server.wait_for('rows are written', lambda stats: stats['usrloc.written'] >= 20 and not stats['usrloc.waiting'])
     server.process.send_signal(signal.SIGKILL)
     server.process.wait()
     server.process = None
@@ -62,7 +64,7 @@ def bindings_survive_a_crash(rig):
 @case()
 def removed_bindings_stay_removed(rig):
     """A binding given up before the restart does not come back; an expired one neither."""
-    more = {'after': WITH_DATABASE % 1 + 'modparam("registrar", "min_expires", 1)\n'}
+    more = {'after': WITH_DATABASE % 1 + EAGER}
     server = rig.server(**more)
     alice, bob, carol = rig.phone(11), rig.phone(12, 'bob'), rig.phone(13, 'carol')
     for phone, expires in ((alice, 600), (bob, 600), (carol, 1)):
