@@ -16,7 +16,6 @@ enum {
     BACKLOG = 1024,
     RECEIVE_BYTES = 4 << 20, /* holds a second or so of a flood */
     SEND_BYTES = 1 << 20,
-    PORT_ATTEMPTS = 16, /* somebody may take the free port that we were told */
 };
 
 struct net_sockets {
@@ -147,9 +146,9 @@ static int open_bound(const struct listener *listener, bool is_shared)
     return -1;
 }
 
-static int open_listening(const struct listener *listener)
+static int open_listening(const struct listener *listener, bool is_shared)
 {
-    int fd = open_bound(listener, true);
+    int fd = open_bound(listener, is_shared);
     int error;
 
     if (fd < 0 || transport_functions(listener->transport)->socket_type != SOCK_STREAM)
@@ -162,26 +161,33 @@ static int open_listening(const struct listener *listener)
     return -1;
 }
 
-/*
- * Is the address free? Sockets that share a port share it with every process of the same user, so
- * a second server would silently take half of the traffic: ask with a socket that does not share.
- * A port 0 becomes the one that the kernel chose.
- */
-static bool probe(struct listener *listener)
+/* A port 0 becomes the one that the kernel chose. */
+static void read_port(int fd, struct listener *listener)
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
-    int fd = open_bound(listener, false);
     struct addr bound;
 
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return;
+    addr_from_sockaddr(&address, &bound);
+    listener->bound.port = bound.port;
+}
+
+/*
+ * Sockets that share a port share it with every process of the same user: a second server would
+ * silently take half of the traffic. So the first does not share, which fails when anybody has the
+ * port, and lets the others in once it has it for itself.
+ */
+static int open_first(struct listener *listener)
+{
+    int fd = open_listening(listener, false);
+
     if (fd < 0)
-        return false;
-    if (getsockname(fd, (struct sockaddr *)&address, &size) == 0) {
-        addr_from_sockaddr(&address, &bound);
-        listener->bound.port = bound.port;
-    }
-    close(fd);
-    return true;
+        return -1;
+    set_flag(fd, SOL_SOCKET, SO_REUSEPORT);
+    read_port(fd, listener);
+    return fd;
 }
 
 /* ---- all of them ---- */
@@ -203,10 +209,9 @@ static bool open_for_all(struct net_sockets *sockets, struct listener *listener,
 {
     int error;
 
-    if (!probe(listener))
-        return false;
     for (unsigned worker = 0; worker < sockets->workers; worker++) {
-        *fd_of(sockets, worker, index) = open_listening(listener);
+        *fd_of(sockets, worker, index) =
+            worker == 0 ? open_first(listener) : open_listening(listener, true);
         if (*fd_of(sockets, worker, index) >= 0)
             continue;
         error = errno;
@@ -237,23 +242,16 @@ static enum err check(const struct listener *listener)
 static enum err open_listener(struct net_sockets *sockets, struct listener *listener,
                               unsigned index)
 {
-    bool is_any_port = listener->bound.port == 0;
-    unsigned attempts = is_any_port ? PORT_ATTEMPTS : 1;
     enum err err = check(listener);
     int error;
 
     if (err)
         return err;
-    while (!open_for_all(sockets, listener, index)) {
-        error = errno;
-        if (error == EADDRINUSE && --attempts > 0) {
-            listener->bound.port = 0;
-            continue;
-        }
-        explain(listener, error);
-        return err_of(error);
-    }
-    return ERR_NONE;
+    if (open_for_all(sockets, listener, index))
+        return ERR_NONE;
+    error = errno;
+    explain(listener, error);
+    return err_of(error);
 }
 
 static enum err open_all(struct net_sockets *sockets, struct listener *listeners)

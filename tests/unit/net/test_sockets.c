@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 
 enum {
     WORKERS = 3,
+    RACES = 100,
 };
 
 static enum err open_one(struct listener *listener, struct net_sockets **out)
@@ -97,6 +99,62 @@ static void test_a_port_in_use_names_its_holder(void **state)
     }
 }
 
+/* One of two servers that start at the same time with the same address. */
+struct starter {
+    struct listener listener;
+    struct net_sockets *sockets; /* NULL: refused */
+    pthread_barrier_t *line;
+};
+
+static void *start_in_a_race(void *argument)
+{
+    struct starter *starter = argument;
+
+    pthread_barrier_wait(starter->line);
+    if (open_one(&starter->listener, &starter->sockets))
+        starter->sockets = NULL;
+    return NULL;
+}
+
+static void race_for(enum transport transport, const struct addr *bound)
+{
+    struct starter starters[2];
+    pthread_t threads[2];
+    pthread_barrier_t line;
+
+    pthread_barrier_init(&line, NULL, 2);
+    for (int i = 0; i < 2; i++) {
+        starters[i] = (struct starter){ { .transport = transport, .bound = *bound }, NULL, &line };
+        assert_int_equal(pthread_create(&threads[i], NULL, start_in_a_race, &starters[i]), 0);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&line);
+    assert_false(starters[0].sockets && starters[1].sockets);
+    net_sockets_close(starters[0].sockets);
+    net_sockets_close(starters[1].sockets);
+}
+
+static void say_nothing(enum log_level level, const char *line)
+{
+    (void)level;
+    (void)line;
+}
+
+static void test_two_servers_never_share_a_port(void **state)
+{
+    (void)state;
+    log_set_sink(say_nothing);
+    for (size_t i = 0; i < sizeof held_rows / sizeof *held_rows; i++) {
+        struct addr bound;
+
+        close(hold_port(held_rows[i].type, &bound));
+        for (int race = 0; race < RACES; race++)
+            race_for(held_rows[i].transport, &bound);
+    }
+    log_set_sink(NULL);
+}
+
 static void test_connections_of_an_earlier_run_are_no_hindrance(void **state)
 {
     struct listener listener = { .transport = TRANSPORT_TCP, .bound = peer_addr("127.0.0.1") };
@@ -172,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_worker_gets_a_socket_of_every_address),
         cmocka_unit_test(test_a_port_in_use_names_its_holder),
+        cmocka_unit_test(test_two_servers_never_share_a_port),
         cmocka_unit_test(test_connections_of_an_earlier_run_are_no_hindrance),
         cmocka_unit_test(test_what_cannot_be_bound_is_explained),
         cmocka_unit_test(test_a_failure_leaves_nothing_bound),
