@@ -31,6 +31,7 @@ def one_of_everything(rig, server):
         for data in mutations(5, 300):
             client.sendto(data, (rig.address, 5060))
     callee.register(0)
+    callee.close()
     equal(rig.phone(14).ask('OPTIONS', f'sip:x@{rig.address}').status, 404, 'OPTIONS')
 
 

@@ -96,7 +96,6 @@ class Phone:
     def open(self):
         kind = socket.SOCK_DGRAM if self.transport == 'udp' else socket.SOCK_STREAM
         self.socket = socket.socket(self.family, kind)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((self.own[0], self.own[1] if self.transport == 'udp' else 0))
         if self.transport == 'tcp':
             self.socket.connect(self.server)
