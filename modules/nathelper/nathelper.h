@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What the files of the module share: its state, and the functions behind the rows of nathelper.c.
- */
+/* The state of the module, and the functions behind the rows of nathelper.c. */
 #include <culvert/keepalive.h>
 #include <culvert/log.h>
 #include <culvert/module.h>
@@ -21,18 +20,29 @@ struct nathelper {
     struct keepalive *keepalive;
 };
 
-#define NATHELPER_TABLE(F)                                                                         \
-    /* contact.c */                                                                                \
-    F(fix_nated_contact)                                                                           \
-    F(fix_nated_register) F(add_rcv_param) F(nat_uac_test) F(is_rfc1918) /* alias.c */             \
-        F(add_contact_alias) F(set_contact_alias) F(handle_ruri_alias)                             \
-            F(set_alias_to_pv) /* sdp.c */                                                         \
-        F(fix_nated_sdp)       /* media.c */                                                       \
-        F(force_rtp_proxy) F(unforce_rtp_proxy) F(set_rtp_proxy_set) F(start_recording)
+#define FUNCTION(name) enum verdict name(struct call *call)
 
-#define F(name) enum verdict name(struct call *call);
-NATHELPER_TABLE(F)
-#undef F
+/* contact.c */
+FUNCTION(fix_nated_contact);
+FUNCTION(fix_nated_register);
+FUNCTION(add_rcv_param);
+FUNCTION(nat_uac_test);
+FUNCTION(is_rfc1918);
+
+/* alias.c */
+FUNCTION(add_contact_alias);
+FUNCTION(set_contact_alias);
+FUNCTION(handle_ruri_alias);
+FUNCTION(set_alias_to_pv);
+
+/* sdp.c */
+FUNCTION(fix_nated_sdp);
+
+/* media.c */
+FUNCTION(force_rtp_proxy);
+FUNCTION(unforce_rtp_proxy);
+FUNCTION(set_rtp_proxy_set);
+FUNCTION(start_recording);
 
 /* "sip:192.0.2.1:5060;transport=tcp": where the message came from. In run->arena. */
 MUST_USE enum err write_source_uri(struct run *run, struct str *out);

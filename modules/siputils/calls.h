@@ -5,16 +5,30 @@
 
 #include "../uri/calls.h"
 
-#define SIPUTILS_TABLE(F)                                                                          \
-    F(uri_param_any)                                                                               \
-    F(uri_param_rm) F(get_uri_param) F(tel2sip) F(is_uri) F(is_e164) F(cmp_uri) F(cmp_aor)         \
-        F(cmp_hdr_name) F(set_uri_user) F(set_uri_host) F(is_request) F(is_reply) F(is_gruu)       \
-            F(is_supported) F(is_first_hop) F(is_tel_number) F(is_numeric) F(is_alphanum)          \
-                F(is_alphanumex) F(append_rpid_hf) F(options_reply)
+#define FUNCTION(name) enum verdict name(struct call *call)
 
-#define F(name) enum verdict name(struct call *call);
-SIPUTILS_TABLE(F)
-#undef F
+FUNCTION(uri_param_any);
+FUNCTION(uri_param_rm);
+FUNCTION(get_uri_param);
+FUNCTION(tel2sip);
+FUNCTION(is_uri);
+FUNCTION(is_e164);
+FUNCTION(cmp_uri);
+FUNCTION(cmp_aor);
+FUNCTION(cmp_hdr_name);
+FUNCTION(set_uri_user);
+FUNCTION(set_uri_host);
+FUNCTION(is_request);
+FUNCTION(is_reply);
+FUNCTION(is_gruu);
+FUNCTION(is_supported);
+FUNCTION(is_first_hop);
+FUNCTION(is_tel_number);
+FUNCTION(is_numeric);
+FUNCTION(is_alphanum);
+FUNCTION(is_alphanumex);
+FUNCTION(append_rpid_hf);
+FUNCTION(options_reply);
 
 struct siputils {
     struct str options_accept, options_accept_encoding, options_accept_language, options_support;

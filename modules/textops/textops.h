@@ -14,25 +14,68 @@ struct textops {
     struct subst *substs; /* all that scripts have, for stop() */
 };
 
-#define TEXTOPS_TABLE(F)                                                                           \
-    /* search.c */                                                                                 \
-    F(search)                                                                                      \
-    F(search_body) F(search_hf) F(search_append) F(search_append_body) F(replace) F(replace_all)   \
-        F(replace_body) F(replace_body_all) F(replace_hdrs) F(replace_str) F(replace_body_str)     \
-            F(replace_hdrs_str)                                       /* subst.c */                \
-        F(subst) F(subst_body) F(subst_uri) F(subst_user) F(subst_hf) /* headers.c */              \
-        F(append_hf) F(insert_hf) F(append_urihf) F(remove_hf) F(remove_hf_re) F(remove_hf_exp)    \
-            F(remove_hf_idx) F(remove_hf_match) F(keep_hf) F(append_to_reply) F(append_time)       \
-                F(append_time_to_request) /* ask.c */                                              \
-        F(is_present_hf) F(is_present_hf_re) F(is_method) F(has_body) F(is_privacy)                \
-            F(is_audio_on_hold)                   /* body.c */                                     \
-        F(filter_body) F(set_body) F(remove_body) /* compare.c */                                  \
-        F(in_list) F(in_list_prefix) F(cmp_str) F(cmp_istr) F(starts_with) F(ends_with)            \
-            F(str_within) F(str_iwithin) F(search_str) F(match_pattern)
+#define FUNCTION(name) enum verdict textops_##name(struct call *call)
 
-#define F(name) enum verdict textops_##name(struct call *call);
-TEXTOPS_TABLE(F)
-#undef F
+/* search.c */
+FUNCTION(search);
+FUNCTION(search_body);
+FUNCTION(search_hf);
+FUNCTION(search_append);
+FUNCTION(search_append_body);
+FUNCTION(replace);
+FUNCTION(replace_all);
+FUNCTION(replace_body);
+FUNCTION(replace_body_all);
+FUNCTION(replace_hdrs);
+FUNCTION(replace_str);
+FUNCTION(replace_body_str);
+FUNCTION(replace_hdrs_str);
+
+/* subst.c */
+FUNCTION(subst);
+FUNCTION(subst_body);
+FUNCTION(subst_uri);
+FUNCTION(subst_user);
+FUNCTION(subst_hf);
+
+/* headers.c */
+FUNCTION(append_hf);
+FUNCTION(insert_hf);
+FUNCTION(append_urihf);
+FUNCTION(remove_hf);
+FUNCTION(remove_hf_re);
+FUNCTION(remove_hf_exp);
+FUNCTION(remove_hf_idx);
+FUNCTION(remove_hf_match);
+FUNCTION(keep_hf);
+FUNCTION(append_to_reply);
+FUNCTION(append_time);
+FUNCTION(append_time_to_request);
+
+/* ask.c */
+FUNCTION(is_present_hf);
+FUNCTION(is_present_hf_re);
+FUNCTION(is_method);
+FUNCTION(has_body);
+FUNCTION(is_privacy);
+FUNCTION(is_audio_on_hold);
+
+/* body.c */
+FUNCTION(filter_body);
+FUNCTION(set_body);
+FUNCTION(remove_body);
+
+/* compare.c */
+FUNCTION(in_list);
+FUNCTION(in_list_prefix);
+FUNCTION(cmp_str);
+FUNCTION(cmp_istr);
+FUNCTION(starts_with);
+FUNCTION(ends_with);
+FUNCTION(str_within);
+FUNCTION(str_iwithin);
+FUNCTION(search_str);
+FUNCTION(match_pattern);
 
 /* '/expression/replacement/flags' of a script, compiled. */
 enum err subst_prepare(struct module *module, unsigned index, struct str text,

@@ -25,24 +25,56 @@ struct tm_state {
     unsigned slot; /* targets kept for serial forking */
 };
 
-#define TM_FUNCTION_TABLE(F)                                                                       \
-    /* relay.c */                                                                                  \
-    F(t_relay)                                                                                     \
-    F(t_relay_to_udp) F(t_relay_to_tcp) F(t_relay_to_tls) F(t_replicate) F(t_replicate_udp)        \
-        F(t_replicate_tcp) F(t_newtran) F(t_reply) F(t_send_reply) F(t_release)                    \
-            F(t_relay_cancel) /* status.c */                                                       \
-        F(t_check_trans) F(t_lookup_request) F(t_lookup_cancel) F(t_precheck_trans)                \
-            F(t_check_status) F(t_grep_status) F(t_get_status_code) F(t_local_replied)             \
-                F(t_was_cancelled) F(t_branch_timeout) F(t_branch_replied) F(t_any_timeout)        \
-                    F(t_any_replied) F(t_is_failure_route) F(t_is_branch_route)                    \
-                        F(t_is_reply_route) F(t_is_request_route) F(t_never) /* arm.c */           \
-        F(t_on_failure) F(t_on_reply) F(t_on_branch) F(t_is_set) F(t_set_fr) F(t_reset_fr)         \
-            F(t_set_auto_inv_100) F(t_set_disable_internal_reply) F(t_flush_flags) /* serial.c */  \
-        F(t_load_contacts) F(t_next_contacts)
+#define FUNCTION(name) enum verdict name(struct call *call)
 
-#define F(name) enum verdict name(struct call *call);
-TM_FUNCTION_TABLE(F)
-#undef F
+/* relay.c */
+FUNCTION(t_relay);
+FUNCTION(t_relay_to_udp);
+FUNCTION(t_relay_to_tcp);
+FUNCTION(t_relay_to_tls);
+FUNCTION(t_replicate);
+FUNCTION(t_replicate_udp);
+FUNCTION(t_replicate_tcp);
+FUNCTION(t_newtran);
+FUNCTION(t_reply);
+FUNCTION(t_send_reply);
+FUNCTION(t_release);
+FUNCTION(t_relay_cancel);
+
+/* status.c */
+FUNCTION(t_check_trans);
+FUNCTION(t_lookup_request);
+FUNCTION(t_lookup_cancel);
+FUNCTION(t_precheck_trans);
+FUNCTION(t_check_status);
+FUNCTION(t_grep_status);
+FUNCTION(t_get_status_code);
+FUNCTION(t_local_replied);
+FUNCTION(t_was_cancelled);
+FUNCTION(t_branch_timeout);
+FUNCTION(t_branch_replied);
+FUNCTION(t_any_timeout);
+FUNCTION(t_any_replied);
+FUNCTION(t_is_failure_route);
+FUNCTION(t_is_branch_route);
+FUNCTION(t_is_reply_route);
+FUNCTION(t_is_request_route);
+FUNCTION(t_never);
+
+/* arm.c */
+FUNCTION(t_on_failure);
+FUNCTION(t_on_reply);
+FUNCTION(t_on_branch);
+FUNCTION(t_is_set);
+FUNCTION(t_set_fr);
+FUNCTION(t_reset_fr);
+FUNCTION(t_set_auto_inv_100);
+FUNCTION(t_set_disable_internal_reply);
+FUNCTION(t_flush_flags);
+
+/* serial.c */
+FUNCTION(t_load_contacts);
+FUNCTION(t_next_contacts);
 
 /* The status that a route is about: of the response, of the failure, or the last one we sent. */
 unsigned tm_status(const struct run *run);

@@ -3,23 +3,67 @@
 /* The functions behind the rows of core_commands.c. */
 #include <culvert/module.h>
 
-#define COMMAND_TABLE(C)                                                                           \
-    /* commands_uri.c */                                                                           \
-    C(sethost)                                                                                     \
-    C(sethostport)                                                                                 \
-    C(sethostporttrans) C(setuser) C(setuserpass) C(setport) C(seturi) C(revert_uri) C(prefix)     \
-        C(strip) C(strip_tail) C(userphone) /* commands_target.c */                                \
-        C(setdsturi) C(resetdsturi) C(isdsturiset) C(append_branch) C(remove_branch)               \
-            C(clear_branches) C(force_send_socket) C(set_advertised_address)                       \
-                C(set_advertised_port) C(force_rport) C(force_tcp_alias) C(accept_silently)        \
-                    C(is_myself) /* commands_flags.c */                                            \
-        C(setflag) C(resetflag) C(isflagset) C(setbflag) C(resetbflag) C(isbflagset) C(setsflag)   \
-            C(resetsflag) C(issflagset) /* commands_send.c */                                      \
-        C(forward) C(forward_udp) C(forward_tcp) C(send) C(send_udp)                               \
-            C(send_tcp) /* commands_script.c */                                                    \
-        C(log) C(setdebug) C(pv_printf) C(pv_isset) C(pv_unset) C(is_int) C(pv_typeof)             \
-            C(not_empty)
+#define COMMAND(name) enum verdict command_##name(struct call *call)
 
-#define C(name) enum verdict command_##name(struct call *call);
-COMMAND_TABLE(C)
-#undef C
+/* commands_uri.c */
+COMMAND(sethost);
+COMMAND(sethostport);
+COMMAND(sethostporttrans);
+COMMAND(setuser);
+COMMAND(setuserpass);
+COMMAND(setport);
+COMMAND(seturi);
+COMMAND(revert_uri);
+COMMAND(prefix);
+COMMAND(strip);
+COMMAND(strip_tail);
+COMMAND(userphone);
+
+/* commands_target.c */
+COMMAND(setdsturi);
+COMMAND(resetdsturi);
+COMMAND(isdsturiset);
+COMMAND(append_branch);
+COMMAND(remove_branch);
+COMMAND(clear_branches);
+COMMAND(force_send_socket);
+COMMAND(set_advertised_address);
+COMMAND(set_advertised_port);
+COMMAND(force_rport);
+COMMAND(force_tcp_alias);
+COMMAND(accept_silently);
+COMMAND(is_myself);
+
+/* commands_serial.c */
+COMMAND(serialize_branches);
+COMMAND(next_branches);
+
+/* commands_flags.c */
+COMMAND(setflag);
+COMMAND(resetflag);
+COMMAND(isflagset);
+COMMAND(setbflag);
+COMMAND(resetbflag);
+COMMAND(isbflagset);
+COMMAND(setsflag);
+COMMAND(resetsflag);
+COMMAND(issflagset);
+
+/* commands_send.c */
+COMMAND(forward);
+COMMAND(forward_udp);
+COMMAND(forward_tcp);
+COMMAND(forward_tls);
+COMMAND(send);
+COMMAND(send_udp);
+COMMAND(send_tcp);
+
+/* commands_script.c */
+COMMAND(log);
+COMMAND(setdebug);
+COMMAND(pv_printf);
+COMMAND(pv_isset);
+COMMAND(pv_unset);
+COMMAND(is_int);
+COMMAND(pv_typeof);
+COMMAND(not_empty);

@@ -51,6 +51,11 @@ enum verdict command_forward_tcp(struct call *call)
     return send_by(call, run_forward, STR("tcp"));
 }
 
+enum verdict command_forward_tls(struct call *call)
+{
+    return send_by(call, run_forward, STR("tls"));
+}
+
 enum verdict command_send(struct call *call)
 {
     return send_by(call, run_send_raw, (struct str){ 0 });

@@ -143,6 +143,39 @@ static void test_append_branch_takes_uri_and_q(void **state)
     rig_close(&rig);
 }
 
+static void add_target(struct rig *rig, const char *uri, int q)
+{
+    assert_int_equal(run_append_branch(&rig->run, str_of(uri), q), ERR_NONE);
+}
+
+static void test_branches_are_taken_by_q(void **state)
+{
+    struct request *request;
+    struct rig rig;
+
+    (void)state;
+    rig_open(&rig, MESSAGE, "udp:192.0.2.1:5060");
+    request = rig.request;
+    request->target.q = 300;
+    add_target(&rig, "sip:a@b", 900);
+    add_target(&rig, "sip:c@b", 300);
+    add_target(&rig, "sip:d@b", 900);
+    assert_int_equal(call_command(&rig, "serialize_branches", NULL, 0), VERDICT_TRUE);
+    assert_int_equal(request->extra_count, 0);
+    assert_int_equal(call_command(&rig, "next_branches", NULL, 0), VERDICT_TRUE);
+    assert_text(request->target.uri, "sip:a@b");
+    assert_int_equal(request->extra_count, 1);
+    assert_text(request->extra[0].uri, "sip:d@b");
+    request->extra_count = 0;
+    rig.run.stage = STAGE_FAILURE;
+    assert_int_equal(call_command(&rig, "next_branches", NULL, 0), VERDICT_TRUE);
+    assert_int_equal(request->extra_count, 2);
+    assert_text(request->extra[0].uri, "sip:bob@example.com;x=1");
+    assert_text(request->extra[1].uri, "sip:c@b");
+    assert_int_equal(call_command(&rig, "next_branches", NULL, 0), VERDICT_FALSE);
+    rig_close(&rig);
+}
+
 static void test_a_socket_is_forced_by_name(void **state)
 {
     struct arg known = text_of("tcp:203.0.113.1:5070"), unknown = text_of("udp:203.0.113.9:5060");
@@ -242,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_a_branch_route_changes_its_branch),
         cmocka_unit_test(test_append_branch_copies_and_clears),
         cmocka_unit_test(test_append_branch_takes_uri_and_q),
+        cmocka_unit_test(test_branches_are_taken_by_q),
         cmocka_unit_test(test_a_socket_is_forced_by_name),
         cmocka_unit_test(test_flags_are_set_asked_and_cleared),
         cmocka_unit_test(test_levels_have_names),
