@@ -2,6 +2,7 @@
 #include "host/ping.h"
 
 #include <culvert/cursor.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -135,7 +136,7 @@ bool ping_read_answer(const struct sip_msg *response, const uint8_t *secret, str
         mac.len != 2 * PING_MAC_BYTES || rest.len > RUID_MAX)
         return false;
     if (write_mark(&w, secret, rest) || writer_finish(&w, &expected) ||
-        !str_eq(expected, response->from_tag))
+        CRYPTO_memcmp(expected.ptr, mac.ptr, mac.len) != 0)
         return false;
     *ruid = rest;
     return true;
