@@ -307,7 +307,7 @@ static void verify(struct unit *unit)
         report_error(unit, (struct span){ 0 }, "the compiler made a bad program: %s", why);
 }
 
-static enum err compile(struct unit *unit, const struct source *source)
+static enum err compile(struct unit *unit, struct source *source)
 {
     struct block *blocks = NULL;
 
@@ -322,7 +322,7 @@ static enum err compile(struct unit *unit, const struct source *source)
 }
 
 static enum err read_any(struct unit *unit, const char *path, const struct str *text,
-                         const struct source **out)
+                         struct source **out)
 {
     if (text)
         return source_of_text(&unit->scratch, str_of(path), *text, out);
@@ -332,7 +332,7 @@ static enum err read_any(struct unit *unit, const char *path, const struct str *
 }
 
 static enum err read_script(struct unit *unit, const char *path, const struct str *text,
-                            const struct source **out)
+                            struct source **out)
 {
     enum err err = read_any(unit, path, text, out);
 
@@ -344,7 +344,7 @@ static enum err read_script(struct unit *unit, const char *path, const struct st
 enum err script_compile(const char *path, const struct str *text, enum script_dialect dialect,
                         const struct script_host *host, struct program **out)
 {
-    const struct source *source;
+    struct source *source;
     struct program *program;
     struct unit unit;
     enum err err;

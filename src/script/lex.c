@@ -75,7 +75,7 @@ static void push_input(struct lexer *l, struct input *input)
     l->input_depth++;
 }
 
-void lexer_push_source(struct lexer *l, const struct source *source)
+void lexer_push_source(struct lexer *l, struct source *source)
 {
     struct input *input;
 
@@ -87,6 +87,7 @@ void lexer_push_source(struct lexer *l, const struct source *source)
     input = unit_alloc(l->unit, &l->unit->scratch, sizeof *input);
     if (!input)
         return;
+    source->number = l->unit->source_count++;
     input->source = source;
     input->text = source->text;
     l->file_depth++;
@@ -126,7 +127,7 @@ static void pop_input(struct lexer *l)
     l->input_depth--;
 }
 
-void lexer_init(struct lexer *l, struct unit *unit, const struct source *source)
+void lexer_init(struct lexer *l, struct unit *unit, struct source *source)
 {
     *l = (struct lexer){ .unit = unit };
     if (unit->dialect->has_preprocessor)

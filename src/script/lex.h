@@ -117,7 +117,7 @@ struct input {
     size_t at;
 };
 
-void lexer_init(struct lexer *lexer, struct unit *unit, const struct source *source);
+void lexer_init(struct lexer *lexer, struct unit *unit, struct source *source);
 /* After the end: TOKEN_END again and again. Errors are reported and skipped over. */
 struct token lexer_next(struct lexer *lexer);
 const char *symbol_text(enum symbol symbol);
@@ -130,7 +130,7 @@ char lexer_peek(const struct lexer *lexer, size_t distance);
 struct span lexer_span(const struct lexer *lexer, size_t start, size_t end);
 /* The text of a string that starts here, read and resolved; false when there is none. */
 bool lexer_take_text(struct lexer *lexer, struct str *out);
-void lexer_push_source(struct lexer *lexer, const struct source *source);
+void lexer_push_source(struct lexer *lexer, struct source *source);
 void lexer_push_define(struct lexer *lexer, struct define *define, struct span use);
 
 /* At "#!" or "!!": obeys the directive and moves past it; false when it is none. */

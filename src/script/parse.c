@@ -596,7 +596,7 @@ static void parse_item(struct parser *p)
         fail_item(p);
 }
 
-void parse_script(struct unit *unit, const struct source *source, struct block **out)
+void parse_script(struct unit *unit, struct source *source, struct block **out)
 {
     struct parser p = { .unit = unit, .dialect = unit->dialect };
 

@@ -29,7 +29,7 @@ struct parser {
 };
 
 /* Reads everything; errors are counted in the unit. */
-void parse_script(struct unit *unit, const struct source *source, struct block **out);
+void parse_script(struct unit *unit, struct source *source, struct block **out);
 
 /* ---- tokens ---- */
 

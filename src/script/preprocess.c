@@ -262,7 +262,7 @@ void preprocess_finish(struct lexer *l)
 
 /* ---- included files ---- */
 
-static enum err read_beside(struct lexer *l, struct str name, const struct source **out)
+static enum err read_beside(struct lexer *l, struct str name, struct source **out)
 {
     struct unit *unit = l->unit;
     const struct input *input = l->input;
@@ -281,7 +281,7 @@ static enum err read_beside(struct lexer *l, struct str name, const struct sourc
 
 void preprocess_include(struct lexer *l, bool may_be_missing)
 {
-    const struct source *source;
+    struct source *source;
     struct str name;
     size_t start;
     enum err err;

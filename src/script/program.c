@@ -23,7 +23,7 @@ void program_unref(struct program *program)
 
 enum script_dialect program_dialect(const struct program *program)
 {
-    return program->dialect->id;
+    return program ? program->dialect->id : DIALECT_AUTO;
 }
 
 unsigned program_var_count(const struct program *program)

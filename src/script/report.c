@@ -63,6 +63,34 @@ static void write_line(struct writer *w, struct span span)
         write_char(w, '\n');
 }
 
+/* What has no place comes last. */
+static bool is_before(struct span a, struct span b)
+{
+    if (!a.source || !b.source)
+        return a.source;
+    if (a.source != b.source)
+        return a.source->number < b.source->number;
+    return a.start < b.start;
+}
+
+/* Files a message behind those that come before it; tells it at once when there is no memory. */
+static void keep(struct unit *unit, struct span span, bool is_error, struct str text)
+{
+    struct message *message = arena_alloc(&unit->scratch, sizeof *message);
+    struct message **link = &unit->messages;
+
+    if (!message || str_copy(&unit->scratch, text, &message->text)) {
+        unit->host->report(unit->host->context, is_error, text);
+        return;
+    }
+    while (*link && !is_before(span, (*link)->span))
+        link = &(*link)->next;
+    message->next = *link;
+    message->span = span;
+    message->is_error = is_error;
+    *link = message;
+}
+
 static void report(struct unit *unit, struct span span, bool is_error, const char *format,
                    va_list args)
 {
@@ -73,7 +101,14 @@ static void report(struct unit *unit, struct span span, bool is_error, const cha
     write_place(&w, span);
     write_fmt(&w, "%s: %s\n", is_error ? "error" : "warning", text);
     write_line(&w, span);
-    unit->host->report(unit->host->context, is_error, writer_text(&w));
+    keep(unit, span, is_error, writer_text(&w));
+}
+
+void report_finish(struct unit *unit)
+{
+    for (const struct message *message = unit->messages; message; message = message->next)
+        unit->host->report(unit->host->context, message->is_error, message->text);
+    unit->messages = NULL;
 }
 
 void report_error(struct unit *unit, struct span span, const char *format, ...)

@@ -9,6 +9,8 @@
 void report_error(struct unit *unit, struct span span, const char *format, ...) PRINTF_LIKE(3, 4);
 void report_warning(struct unit *unit, struct span span, const char *format, ...) PRINTF_LIKE(3, 4);
 void report_no_memory(struct unit *unit);
+/* Hands all messages to the host, those of one file from top to bottom. */
+void report_finish(struct unit *unit);
 
 /* Collects the known name that is closest to the wanted one. */
 struct suggestion {

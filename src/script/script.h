@@ -73,6 +73,7 @@ MUST_USE enum err script_compile(const char *path, const struct str *text,
 
 struct program *program_ref(struct program *program);
 void program_unref(struct program *program);
+/* DIALECT_AUTO for NULL: a program that is still being made. */
 enum script_dialect program_dialect(const struct program *program);
 /* Slots of $var() that each worker must provide. */
 unsigned program_var_count(const struct program *program);
@@ -107,7 +108,8 @@ MUST_USE enum err script_add_avp_alias(const struct script_place *place, struct 
 
 /*
  * What module_format and module_variable of module.h are made of: the text is compiled into the
- * module's arena. Bad text is reported through the host.
+ * module's arena. Bad text is reported through the host. DIALECT_AUTO, while the script is being
+ * compiled, takes what either dialect would.
  */
 MUST_USE enum err script_format(const struct script_host *host, enum script_dialect dialect,
                                 struct arena *arena, struct str text, const struct format **out);

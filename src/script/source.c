@@ -59,7 +59,7 @@ static enum err read_path(const char *path, struct reading *reading)
     return err;
 }
 
-enum err source_read_input(struct arena *arena, const struct source **out)
+enum err source_read_input(struct arena *arena, struct source **out)
 {
     struct reading reading = { 0 };
     enum err err = read_stream(stdin, &reading);
@@ -70,7 +70,7 @@ enum err source_read_input(struct arena *arena, const struct source **out)
     return err;
 }
 
-enum err source_read(struct arena *arena, struct str path, const struct source **out)
+enum err source_read(struct arena *arena, struct str path, struct source **out)
 {
     struct reading reading = { 0 };
     struct str name;
@@ -85,8 +85,7 @@ enum err source_read(struct arena *arena, struct str path, const struct source *
     return err;
 }
 
-enum err source_of_text(struct arena *arena, struct str name, struct str text,
-                        const struct source **out)
+enum err source_of_text(struct arena *arena, struct str name, struct str text, struct source **out)
 {
     struct source *source = arena_zalloc(arena, sizeof *source);
 

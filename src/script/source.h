@@ -9,6 +9,7 @@
 struct source {
     struct str name; /* for messages */
     struct str text;
+    unsigned number; /* sources count up as they are read */
 };
 
 /* A stretch of a source; no source at all: nowhere in particular. */
@@ -24,11 +25,11 @@ struct source_position {
 };
 
 /* Reads a file. ERR_NOT_FOUND, ERR_IO, ERR_LIMIT (16 MB), ERR_NOMEM. */
-MUST_USE enum err source_read(struct arena *arena, struct str path, const struct source **out);
+MUST_USE enum err source_read(struct arena *arena, struct str path, struct source **out);
 /* Reads standard input. */
-MUST_USE enum err source_read_input(struct arena *arena, const struct source **out);
+MUST_USE enum err source_read_input(struct arena *arena, struct source **out);
 MUST_USE enum err source_of_text(struct arena *arena, struct str name, struct str text,
-                                 const struct source **out);
+                                 struct source **out);
 struct source_position source_position(const struct source *source, uint32_t offset);
 /* The directory part of the name with its '/'; empty when there is none. */
 struct str source_folder(const struct source *source);

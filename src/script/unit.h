@@ -35,6 +35,14 @@ enum {
     FORMAT_DEPTH_MAX = 16,
 };
 
+/* Something to tell, kept until all is known: people read a file from top to bottom. */
+struct message {
+    struct message *next;
+    struct span span;
+    bool is_error;
+    struct str text;
+};
+
 struct unit {
     const struct script_host *host;
     const struct dialect *dialect;
@@ -48,6 +56,8 @@ struct unit {
     unsigned flag_count;
     bool has_loose_names;  /* an unknown $name is an AVP */
     unsigned format_depth; /* texts within variables within texts */
+    struct message *messages;
+    unsigned source_count;
     unsigned error_count;
     bool is_out_of_memory;
 };
@@ -59,6 +69,7 @@ struct script_place {
 
 void unit_init(struct unit *unit, const struct script_host *host, const struct dialect *dialect,
                struct arena *keep);
+/* Tells the host what was found, in the order of the text. */
 void unit_fini(struct unit *unit);
 /* Cleared memory; NULL after one report that there is no more. */
 void *unit_alloc(struct unit *unit, struct arena *arena, size_t size);

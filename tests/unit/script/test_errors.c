@@ -168,12 +168,12 @@ static const struct {
       "    ^~~~~~~~~~~~~~~~~~~~~~~~~\n" },
     { "several at once", DIALECT_OPENSER,
       "route {\n  oh();\n  if (ok() ok();\n  ah();\n}\nroute[1] { uh(); }",
-      "test.cfg:3:12: error: expected ')' to close the parenthesis, not \"ok\"\n"
-      "      if (ok() ok();\n"
-      "               ^~\n"
       "test.cfg:2:3: error: unknown command \"oh\"; did you mean \"ok\"?\n"
       "      oh();\n"
       "      ^~\n"
+      "test.cfg:3:12: error: expected ')' to close the parenthesis, not \"ok\"\n"
+      "      if (ok() ok();\n"
+      "               ^~\n"
       "test.cfg:4:3: error: unknown command \"ah\"; is a loadmodule missing?\n"
       "      ah();\n"
       "      ^~\n"
@@ -254,12 +254,12 @@ static void test_warnings_do_not_refuse_a_script(void **state)
     assert_non_null(program);
     assert_string_equal(
         fake.reports,
-        "test.cfg:1:34: warning: there is no route[9]: this does nothing\n"
-        "    route { if (src_ip == host.name) route(9); }\n"
-        "                                     ^~~~~~~~\n"
         "test.cfg:1:23: warning: names are not looked up here: this never equals an address\n"
         "    route { if (src_ip == host.name) route(9); }\n"
-        "                          ^~~~~~~~~\n");
+        "                          ^~~~~~~~~\n"
+        "test.cfg:1:34: warning: there is no route[9]: this does nothing\n"
+        "    route { if (src_ip == host.name) route(9); }\n"
+        "                                     ^~~~~~~~\n");
     program_unref(program);
     fake_fini(&fake);
 }
