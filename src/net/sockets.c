@@ -55,7 +55,7 @@ static void explain_in_use(const struct listener *listener, const char *name)
     bool is_udp = listener->transport == TRANSPORT_UDP;
     char holder[128];
 
-    if (process_holding_port(is_udp, listener->bound.port, holder, sizeof holder))
+    if (process_holding(is_udp, &listener->bound, holder, sizeof holder))
         log_error("cannot listen on %s: the port is held by %s; stop that, or listen elsewhere",
                   name, holder);
     else

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <culvert/addr.h>
 #include <culvert/str.h>
 
 #include "sys/process.h"
@@ -15,29 +16,54 @@ enum {
     NAME_MAX_BYTES = 64,
 };
 
-/* The sockets bound to a port, as the kernel numbers them. */
+/* The sockets that are in the way of an address, as the kernel numbers them. */
 struct inodes {
     unsigned long at[INODES_MAX];
     unsigned count;
 };
 
+/* The kernel prints words of the address as numbers of this machine. */
+static void read_address(const char *hex, struct addr *out)
+{
+    bool is_v4 = strlen(hex) == 8;
+
+    *out = (struct addr){ .family = is_v4 ? ADDR_IPV4 : ADDR_IPV6 };
+    for (size_t i = 0; i < (is_v4 ? 1 : 4); i++) {
+        unsigned word = 0;
+
+        if (sscanf(hex + 8 * i, "%8x", &word) == 1)
+            memcpy(out->ip + 4 * i, &word, sizeof word);
+    }
+}
+
+/* The same address, or all of them on either side. */
+static bool is_in_the_way(const struct addr *taken, const struct addr *wanted)
+{
+    return taken->port == wanted->port &&
+           (addr_same_ip(taken, wanted) || addr_is_unspecified(taken) || addr_is_unspecified(wanted));
+}
+
 /* A line of /proc/net/udp: "sl: local:port remote:port st tx:rx tr:when retrnsmt uid timeout inode
  * …" */
-static void read_line(const char *line, bool is_udp, unsigned port, struct inodes *out)
+static void read_line(const char *line, bool is_udp, const struct addr *wanted, struct inodes *out)
 {
     unsigned local_port, state;
     unsigned long inode;
+    struct addr taken;
+    char hex[33];
 
-    if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %lu",
-               &local_port, &state, &inode) != 3)
+    if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %lu", hex,
+               &local_port, &state, &inode) != 4)
         return;
-    if (local_port != port || inode == 0 || out->count == INODES_MAX)
+    read_address(hex, &taken);
+    taken.port = (uint16_t)local_port;
+    if (!is_in_the_way(&taken, wanted) || inode == 0 || out->count == INODES_MAX)
         return;
     if (is_udp || state == TCP_LISTEN)
         out->at[out->count++] = inode;
 }
 
-static void read_table(const char *path, bool is_udp, unsigned port, struct inodes *out)
+static void read_table(const char *path, bool is_udp, const struct addr *wanted, struct inodes *out)
 {
     char line[512];
     FILE *file = fopen(path, "re");
@@ -45,7 +71,7 @@ static void read_table(const char *path, bool is_udp, unsigned port, struct inod
     if (!file)
         return;
     while (fgets(line, sizeof line, file))
-        read_line(line, is_udp, port, out);
+        read_line(line, is_udp, wanted, out);
     fclose(file);
 }
 
@@ -124,11 +150,11 @@ static bool find_process(const struct inodes *inodes, char *text, size_t size)
     return found;
 }
 
-bool process_holding_port(bool is_udp, unsigned port, char *text, unsigned long size)
+bool process_holding(bool is_udp, const struct addr *wanted, char *text, unsigned long size)
 {
     struct inodes inodes = { .count = 0 };
 
-    read_table(is_udp ? "/proc/net/udp" : "/proc/net/tcp", is_udp, port, &inodes);
-    read_table(is_udp ? "/proc/net/udp6" : "/proc/net/tcp6", is_udp, port, &inodes);
+    read_table(is_udp ? "/proc/net/udp" : "/proc/net/tcp", is_udp, wanted, &inodes);
+    read_table(is_udp ? "/proc/net/udp6" : "/proc/net/tcp6", is_udp, wanted, &inodes);
     return inodes.count > 0 && find_process(&inodes, text, size);
 }

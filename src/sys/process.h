@@ -6,6 +6,7 @@
  */
 #include <stdbool.h>
 
+#include <culvert/addr.h>
 #include <culvert/err.h>
 
 /*
@@ -35,5 +36,6 @@ MUST_USE enum err process_chdir(const char *path);
 /* Raises the descriptor limit as far as allowed; the result is what it is now. */
 unsigned long process_raise_files(unsigned long wanted);
 
-/* Names the process that holds a port ("kamailio, pid 123"), for an error message; false if unknown. */
-bool process_holding_port(bool is_udp, unsigned port, char *text, unsigned long size);
+/* Names the process in the way of an address ("kamailio, pid 123"), for an error message; false if
+ * unknown. */
+bool process_holding(bool is_udp, const struct addr *wanted, char *text, unsigned long size);

@@ -212,7 +212,7 @@ static void test_descriptors_are_raised_as_far_as_allowed(void **state)
 
 /* ---- who holds a port ---- */
 
-static unsigned bind_somewhere(int type, int *fd)
+static struct addr bind_somewhere(int type, int *fd)
 {
     struct sockaddr_in address = { .sin_family = AF_INET };
     socklen_t size = sizeof address;
@@ -223,7 +223,11 @@ static unsigned bind_somewhere(int type, int *fd)
     if (type == SOCK_STREAM)
         assert_int_equal(listen(*fd, 1), 0);
     assert_int_equal(getsockname(*fd, (struct sockaddr *)&address, &size), 0);
-    return ntohs(address.sin_port);
+    return (struct addr){
+        .ip = { 127, 0, 0, 1 },
+        .port = ntohs(address.sin_port),
+        .family = ADDR_IPV4,
+    };
 }
 
 static void test_the_holder_of_a_port_is_named(void **state)
@@ -235,13 +239,17 @@ static void test_the_holder_of_a_port_is_named(void **state)
     snprintf(want, sizeof want, ", pid %ld", (long)getpid());
     for (int is_udp = 0; is_udp < 2; is_udp++) {
         int fd;
-        unsigned port = bind_somewhere(types[is_udp], &fd);
+        struct addr taken = bind_somewhere(types[is_udp], &fd), other = taken, all = taken;
 
-        assert_true(process_holding_port(is_udp, port, text, sizeof text));
+        other.ip[3] = 2;
+        memset(all.ip, 0, sizeof all.ip);
+        assert_false(process_holding(is_udp, &other, text, sizeof text));
+        assert_true(process_holding(is_udp, &all, text, sizeof text));
+        assert_true(process_holding(is_udp, &taken, text, sizeof text));
         assert_non_null(strstr(text, want));
         assert_true(strstr(text, want) > text);
         close(fd);
-        assert_false(process_holding_port(is_udp, port, text, sizeof text));
+        assert_false(process_holding(is_udp, &taken, text, sizeof text));
     }
 }
 
