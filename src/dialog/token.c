@@ -166,8 +166,7 @@ static bool read_base64(struct str text, struct packer *out)
 
 /* ---- tokens ---- */
 
-void flow_token_write(struct writer *w, const uint8_t key[static FLOW_TOKEN_KEY],
-                      const struct flow_token *token)
+void flow_token_write(struct writer *w, struct flow_signer *signer, const struct flow_token *token)
 {
     struct packer p = { .length = 0 };
     uint8_t mac[MAC_BYTES];
@@ -179,7 +178,7 @@ void flow_token_write(struct writer *w, const uint8_t key[static FLOW_TOKEN_KEY]
     pack_uint(&p, token->caller_tag, 4);
     pack_flow(&p, &token->caller);
     pack_flow(&p, &token->callee);
-    if (!token_mac_make(key, p.bytes, p.length, mac)) {
+    if (!flow_signer_sign(signer, p.bytes, p.length, mac)) {
         w->has_overflowed = true;
         return;
     }
@@ -201,8 +200,7 @@ static bool unpack_token(struct unpacker *u, struct flow_token *out)
            out->callee.transport < TRANSPORTS;
 }
 
-enum err flow_token_read(struct str text, const uint8_t key[static FLOW_TOKEN_KEY],
-                         struct flow_token *out)
+enum err flow_token_read(struct str text, struct flow_signer *signer, struct flow_token *out)
 {
     struct packer p;
     struct unpacker u;
@@ -210,7 +208,7 @@ enum err flow_token_read(struct str text, const uint8_t key[static FLOW_TOKEN_KE
 
     if (!flow_token_is_like(text) || !read_base64(str_skip(text, PREFIX_LENGTH), &p) ||
         p.length < PAYLOAD_MIN + MAC_BYTES ||
-        !token_mac_check(key, p.bytes, p.length - MAC_BYTES, p.bytes + p.length - MAC_BYTES))
+        !flow_signer_check(signer, p.bytes, p.length - MAC_BYTES, p.bytes + p.length - MAC_BYTES))
         return ERR_DENIED;
     u = (struct unpacker){ .at = p.bytes, .end = p.bytes + p.length - MAC_BYTES };
     if (!unpack_token(&u, &token))

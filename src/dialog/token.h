@@ -18,12 +18,16 @@ struct flow_token {
     uint32_t caller_tag; /* hash of the caller's tag: tells the direction of later requests */
 };
 
-/* The text is URL-safe. Addresses of one family each, 32 bytes of key, HMAC-SHA-256 cut to 12
- * bytes. */
-void flow_token_write(struct writer *w, const uint8_t key[static FLOW_TOKEN_KEY],
-                      const struct flow_token *token);
+/* The key, made ready once; one a worker. */
+struct flow_signer;
+MUST_USE enum err flow_signer_create(const uint8_t key[static FLOW_TOKEN_KEY],
+                                     struct flow_signer **out);
+void flow_signer_destroy(struct flow_signer *signer);
+
+/* The text is URL-safe. HMAC-SHA-256 cut to 12 bytes. */
+void flow_token_write(struct writer *w, struct flow_signer *signer, const struct flow_token *token);
 /* ERR_DENIED: not ours, or altered. */
-MUST_USE enum err flow_token_read(struct str text, const uint8_t key[static FLOW_TOKEN_KEY],
+MUST_USE enum err flow_token_read(struct str text, struct flow_signer *signer,
                                   struct flow_token *out);
 /* Reads like a token, ours or not: what ordinary user parts do not. */
 bool flow_token_is_like(struct str text);

@@ -26,7 +26,7 @@ static enum err grow_branches(struct request *request)
     return ERR_NONE;
 }
 
-enum err leg_create(struct flight *flight, const struct target *target, struct leg **out)
+enum err proxy_leg_create(struct flight *flight, const struct target *target, struct leg **out)
 {
     struct request *request = &flight->request;
     struct leg *leg;
@@ -37,7 +37,7 @@ enum err leg_create(struct flight *flight, const struct target *target, struct l
     leg = arena_zalloc(&request->arena, sizeof *leg);
     if (!leg)
         return ERR_NOMEM;
-    if ((err = id_make(flight, request->branch_count, &leg->branch.id)))
+    if ((err = proxy_id_make(flight, request->branch_count, &leg->branch.id)))
         return err;
     leg->branch.request = request;
     leg->branch.index = request->branch_count;
@@ -47,7 +47,7 @@ enum err leg_create(struct flight *flight, const struct target *target, struct l
     leg->is_launching = true;
     flight->launching++;
     request->branches[request->branch_count++] = &leg->branch;
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     *out = leg;
     return ERR_NONE;
 }
@@ -63,13 +63,13 @@ static void note_launch(struct leg *leg, enum err err, unsigned status)
         return;
     leg->is_launching = false;
     flight->launching--;
-    if (err && (!flight->launch_err || choose_prefers(status, flight->launch_status))) {
+    if (err && (!flight->launch_err || proxy_choose_prefers(status, flight->launch_status))) {
         flight->launch_err = err;
         flight->launch_status = status;
     }
 }
 
-void leg_finish(struct leg *leg, unsigned status)
+void proxy_leg_finish(struct leg *leg, unsigned status)
 {
     struct flight *flight = flight_of_leg(leg);
     struct proxy_user *user = &flight->proxy->user;
@@ -81,19 +81,19 @@ void leg_finish(struct leg *leg, unsigned status)
     timer_stop(flight->proxy->wheel, &leg->branch.timer);
     if (!leg->has_won && user->on_branch_end)
         user->on_branch_end(user->context, &leg->branch);
-    flight_release(flight);
+    proxy_flight_release(flight);
 }
 
 /* The caller holds the flight. */
-void leg_fail(struct leg *leg, enum err err, unsigned status)
+void proxy_leg_fail(struct leg *leg, enum err err, unsigned status)
 {
     if (leg->branch.state == BRANCH_DONE)
         return;
     note_launch(leg, err, status);
-    leg_finish(leg, status);
+    proxy_leg_finish(leg, status);
 }
 
-void leg_let_go(struct leg *leg)
+void proxy_leg_let_go(struct leg *leg)
 {
     struct client_txn *txn = leg->branch.txn;
 
@@ -101,7 +101,7 @@ void leg_let_go(struct leg *leg)
     if (!txn)
         return;
     client_txn_detach(txn);
-    flight_release(flight_of_leg(leg));
+    proxy_flight_release(flight_of_leg(leg));
 }
 
 /* ---- timers: fr_timer, then fr_inv_timer ---- */
@@ -117,7 +117,7 @@ static void give_up(struct leg *leg)
         leg->branch.is_cancelled = true;
         client_txn_cancel(txn, STR(""));
     } else {
-        leg_let_go(leg);
+        proxy_leg_let_go(leg);
     }
 }
 
@@ -128,11 +128,11 @@ static void time_out(struct leg *leg)
 
     unsigned status = leg->branch.is_cancelled ? 487 : 408;
 
-    if (leg->branch.state == BRANCH_DONE || (is_silent && leg_fail_over(leg)))
+    if (leg->branch.state == BRANCH_DONE || (is_silent && proxy_leg_fail_over(leg)))
         return;
     give_up(leg);
-    leg_finish(leg, status);
-    flight_advance(flight);
+    proxy_leg_finish(leg, status);
+    proxy_flight_advance(flight);
 }
 
 static void fire_timer(struct timer *timer)
@@ -140,12 +140,12 @@ static void fire_timer(struct timer *timer)
     struct leg *leg = CONTAINER_OF(timer, struct leg, branch.timer);
     struct flight *flight = flight_of_leg(leg);
 
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     time_out(leg);
-    flight_release(flight);
+    proxy_flight_release(flight);
 }
 
-void leg_start_timer(struct leg *leg, bool is_ringing)
+void proxy_leg_start_timer(struct leg *leg, bool is_ringing)
 {
     struct flight *flight = flight_of_leg(leg);
     const struct proxy_settings *settings = &flight->proxy->settings;
@@ -163,7 +163,7 @@ static void on_txn_response(void *context, struct client_txn *txn, struct sip_ms
                             const struct flow *source)
 {
     (void)txn;
-    response_receive(context, response, source);
+    proxy_response_receive(context, response, source);
 }
 
 /* RFC 3261 §8.1.3.1: a silent hop counts as a 408, a broken one as a 503. */
@@ -172,12 +172,12 @@ static void lose(struct leg *leg, enum err why)
     struct flight *flight = flight_of_leg(leg);
     unsigned status = leg->branch.target.has_flow ? 430 : 503;
 
-    if (leg->branch.state == BRANCH_DONE || leg_fail_over(leg))
+    if (leg->branch.state == BRANCH_DONE || proxy_leg_fail_over(leg))
         return;
     if (why == ERR_TIMEOUT)
         status = 408;
-    leg_finish(leg, leg->branch.is_cancelled ? 487 : status);
-    flight_advance(flight);
+    proxy_leg_finish(leg, leg->branch.is_cancelled ? 487 : status);
+    proxy_flight_advance(flight);
 }
 
 /* Nothing is lost while the final response only waits for its reply route. */
@@ -187,9 +187,9 @@ static void on_txn_failure(void *context, struct client_txn *txn, enum err why)
     struct flight *flight = flight_of_leg(leg);
 
     (void)txn;
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     lose(leg, why);
-    flight_release(flight);
+    proxy_flight_release(flight);
 }
 
 static void on_txn_end(void *context, struct client_txn *txn)
@@ -198,10 +198,10 @@ static void on_txn_end(void *context, struct client_txn *txn)
 
     if (leg->branch.txn == txn)
         leg->branch.txn = NULL;
-    flight_release(flight_of_leg(leg));
+    proxy_flight_release(flight_of_leg(leg));
 }
 
-const struct client_txn_user leg_txn_user = { on_txn_response, on_txn_failure, on_txn_end };
+const struct client_txn_user proxy_leg_txn_user = { on_txn_response, on_txn_failure, on_txn_end };
 
 /* ---- sending ---- */
 
@@ -243,10 +243,10 @@ static enum err open_txn(struct leg *leg, struct str via_branch, struct str byte
         .flow = leg->branch.flow,
     };
     enum err err =
-        client_txn_open(flight->proxy->layer, &request, &leg_txn_user, leg, &leg->branch.txn);
+        client_txn_open(flight->proxy->layer, &request, &proxy_leg_txn_user, leg, &leg->branch.txn);
 
     if (!err)
-        flight_hold(flight);
+        proxy_flight_hold(flight);
     return err;
 }
 
@@ -262,7 +262,7 @@ static enum err write_and_send(struct leg *leg)
     enum err err;
 
     if ((err = prepare_attempt(leg, &departure.via_branch)) ||
-        (err = build_request(flight, &departure, &bytes)))
+        (err = proxy_build_request(flight, &departure, &bytes)))
         return err;
     return open_txn(leg, departure.via_branch, bytes);
 }
@@ -288,7 +288,7 @@ static unsigned attempt(struct leg *leg, enum err *err)
     *err = write_and_send(leg);
     if (*err == ERR_UNREACHABLE && leg->branch.target.has_flow)
         return 430;
-    return *err == ERR_LIMIT ? 513 : *err ? hop_status(*err) : 0;
+    return *err == ERR_LIMIT ? 513 : *err ? proxy_hop_status(*err) : 0;
 }
 
 /* Tries the addresses that are left, until one takes it. */
@@ -314,7 +314,7 @@ static void was_sent(struct leg *leg)
     leg->branch.state = BRANCH_CALLING;
     flight->has_sent = true;
     note_launch(leg, ERR_NONE, 0);
-    leg_start_timer(leg, false);
+    proxy_leg_start_timer(leg, false);
 }
 
 static void send_first(struct leg *leg)
@@ -324,13 +324,13 @@ static void send_first(struct leg *leg)
     unsigned status = send_next(leg, &err);
 
     if (status)
-        leg_fail(leg, err, status);
+        proxy_leg_fail(leg, err, status);
     else
         was_sent(leg);
-    flight_advance(flight);
+    proxy_flight_advance(flight);
 }
 
-bool leg_fail_over(struct leg *leg)
+bool proxy_leg_fail_over(struct leg *leg)
 {
     struct flight *flight = flight_of_leg(leg);
     enum err err;
@@ -340,11 +340,11 @@ bool leg_fail_over(struct leg *leg)
         return false;
     if (leg->branch.txn)
         client_txn_cancel(leg->branch.txn, STR(""));
-    leg_let_go(leg);
+    proxy_leg_let_go(leg);
     if (send_next(leg, &err))
         return false;
     leg->branch.state = BRANCH_CALLING;
-    leg_start_timer(leg, false);
+    proxy_leg_start_timer(leg, false);
     return true;
 }
 
@@ -359,18 +359,18 @@ static void on_resolved(void *context, enum err err, const struct flow *hops, un
         if (!err && count == 0)
             err = ERR_UNRESOLVED;
         if (!err)
-            err = hop_copy(flight, &leg->branch.target, hops, count, &leg->branch.hops,
-                           &leg->branch.hop_count);
+            err = proxy_hop_copy(flight, &leg->branch.target, hops, count, &leg->branch.hops,
+                                 &leg->branch.hop_count);
         if (!err && !leg->has_failover)
             leg->branch.hop_count = 1;
         if (err) {
-            leg_fail(leg, err, hop_status(err));
-            flight_advance(flight);
+            proxy_leg_fail(leg, err, proxy_hop_status(err));
+            proxy_flight_advance(flight);
         } else {
             send_first(leg);
         }
     }
-    flight_release(flight);
+    proxy_flight_release(flight);
 }
 
 static void resolve(struct leg *leg)
@@ -378,13 +378,14 @@ static void resolve(struct leg *leg)
     struct flight *flight = flight_of_leg(leg);
     struct outside *outside = flight->proxy->outside;
     struct hop_choice choice;
-    enum err err = hop_choose(flight, &leg->branch.target, flight->options.destination, &choice);
+    enum err err =
+        proxy_hop_choose(flight, &leg->branch.target, flight->options.destination, &choice);
 
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     if (err && choice.has_flow) {
-        leg_fail(leg, err, 430);
-        flight_advance(flight);
-        flight_release(flight);
+        proxy_leg_fail(leg, err, 430);
+        proxy_flight_advance(flight);
+        proxy_flight_release(flight);
     } else if (err) {
         on_resolved(leg, err, NULL, 0);
     } else if (choice.has_flow) {
@@ -396,13 +397,13 @@ static void resolve(struct leg *leg)
 
 /* ---- the branch route ---- */
 
-void leg_start(struct leg *leg)
+void proxy_leg_start(struct leg *leg)
 {
     struct proxy_user *user = &flight_of_leg(leg)->proxy->user;
 
     leg->has_failover = !flight_of_leg(leg)->options.no_dns_failover;
     leg->is_asked = true;
-    flight_hold(flight_of_leg(leg));
+    proxy_flight_hold(flight_of_leg(leg));
     if (user->on_branch)
         user->on_branch(user->context, &leg->branch);
     else
@@ -418,10 +419,10 @@ void proxy_branch_continue(struct branch *branch, unsigned status)
         return;
     leg->is_asked = false;
     if (branch->state != BRANCH_DONE && status) {
-        leg_fail(leg, ERR_NOT_FOUND, status == PROXY_DROP ? 500 : status);
-        flight_advance(flight);
+        proxy_leg_fail(leg, ERR_NOT_FOUND, status == PROXY_DROP ? 500 : status);
+        proxy_flight_advance(flight);
     } else if (branch->state != BRANCH_DONE) {
         resolve(leg);
     }
-    flight_release(flight);
+    proxy_flight_release(flight);
 }

@@ -48,7 +48,7 @@ static void write_via(struct writer *w, const struct request *request,
     write_str(w, crlf);
 }
 
-enum err build_marked_via(struct flight *flight, struct str *out)
+enum err proxy_build_marked_via(struct flight *flight, struct str *out)
 {
     struct request *request = &flight->request;
     bool forces = request->force_rport;
@@ -89,7 +89,7 @@ static void write_token(struct writer *w, const struct flight *flight, const str
         .caller_tag = flow_token_tag_hash(flight->request.msg->from_tag),
     };
 
-    flow_token_write(w, flight->proxy->settings.token_key, &token);
+    flow_token_write(w, flight->proxy->signer, &token);
     write_char(w, '@');
 }
 
@@ -186,13 +186,13 @@ static bool write_routes(struct writer *w, const struct request *request, struct
 
 /* ---- Max-Forwards ---- */
 
-unsigned build_check_hops(struct flight *flight)
+unsigned proxy_build_check_hops(struct flight *flight)
 {
     const struct sip_msg *msg = flight->request.msg;
 
     if (flight->request.max_forwards < 0 && msg->has_max_forwards && msg->max_forwards == 0)
         return 483;
-    if (id_finds_loop(flight))
+    if (proxy_id_finds_loop(flight))
         return 482;
     return 0;
 }
@@ -233,7 +233,8 @@ static enum err write_lines(struct flight *flight, const struct departure *depar
     return writer_finish(&w, &text);
 }
 
-enum err build_request(struct flight *flight, const struct departure *departure, struct str *out)
+enum err proxy_build_request(struct flight *flight, const struct departure *departure,
+                             struct str *out)
 {
     struct proxy *proxy = flight->proxy;
     struct writer w = writer_over(proxy->message, sizeof proxy->message);
@@ -245,7 +246,7 @@ enum err build_request(struct flight *flight, const struct departure *departure,
     struct lines lines;
     enum err err;
 
-    if ((err = build_marked_via(flight, &outgoing.received_via)) ||
+    if ((err = proxy_build_marked_via(flight, &outgoing.received_via)) ||
         (err = write_lines(flight, departure, &lines)))
         return err;
     outgoing.via = lines.via;

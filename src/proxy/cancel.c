@@ -5,7 +5,7 @@
 static void cancel_leg(struct leg *leg, struct str headers)
 {
     if (leg->branch.state == BRANCH_PREPARING) {
-        leg_fail(leg, ERR_DENIED, 487);
+        proxy_leg_fail(leg, ERR_DENIED, 487);
         return;
     }
     if (leg->branch.request->msg->method != SIP_INVITE)
@@ -16,7 +16,7 @@ static void cancel_leg(struct leg *leg, struct str headers)
 }
 
 /* The caller holds the flight, and lets it advance. */
-void cancel_legs(struct flight *flight, struct str headers)
+void proxy_cancel_legs(struct flight *flight, struct str headers)
 {
     struct request *request = &flight->request;
 
@@ -32,11 +32,11 @@ void proxy_cancel_branches(struct proxy *proxy, struct request *request, struct 
 {
     struct flight *flight = flight_of(request);
 
-    flight_enter(flight, proxy);
-    flight_hold(flight);
-    cancel_legs(flight, headers);
-    flight_advance(flight);
-    flight_release(flight);
+    proxy_flight_enter(flight, proxy);
+    proxy_flight_hold(flight);
+    proxy_cancel_legs(flight, headers);
+    proxy_flight_advance(flight);
+    proxy_flight_release(flight);
 }
 
 /* Why the caller hung up travels on (RFC 3326). */
@@ -56,18 +56,18 @@ enum err proxy_cancel(struct proxy *proxy, struct request *cancel, struct reques
     struct flight *flight = flight_of(invite);
     enum err err = ERR_NONE;
 
-    flight_enter(flight_of(cancel), proxy);
+    proxy_flight_enter(flight_of(cancel), proxy);
     if (!cancel->txn)
-        err = reply_open(flight_of(cancel), true);
+        err = proxy_reply_open(flight_of(cancel), true);
     if (!err)
         err = proxy_reply(proxy, cancel, 200, STR("canceling"), STR(""), STR(""));
-    flight_enter(flight, proxy);
+    proxy_flight_enter(flight, proxy);
     if (invite->is_answered || invite->is_cancelled)
         return err;
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     invite->is_cancelled = true;
-    cancel_legs(flight, reason_lines(cancel));
-    flight_advance(flight);
-    flight_release(flight);
+    proxy_cancel_legs(flight, reason_lines(cancel));
+    proxy_flight_advance(flight);
+    proxy_flight_release(flight);
     return err;
 }

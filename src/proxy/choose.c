@@ -34,12 +34,12 @@ static unsigned rank(unsigned status)
     return rank;
 }
 
-bool choose_prefers(unsigned a, unsigned b)
+bool proxy_choose_prefers(unsigned a, unsigned b)
 {
     return rank(a) < rank(b);
 }
 
-struct leg *choose_best(const struct flight *flight, unsigned step)
+struct leg *proxy_choose_best(const struct flight *flight, unsigned step)
 {
     const struct request *request = &flight->request;
     struct leg *best = NULL;
@@ -50,7 +50,7 @@ struct leg *choose_best(const struct flight *flight, unsigned step)
         if (leg->branch.step != step || !leg->was_sent || leg->is_replica ||
             !is_final_failure(leg->branch.status))
             continue;
-        if (!best || choose_prefers(leg->branch.status, best->branch.status))
+        if (!best || proxy_choose_prefers(leg->branch.status, best->branch.status))
             best = leg;
     }
     return best;
@@ -79,7 +79,7 @@ static bool is_challenge(unsigned status)
     return status == 401 || status == 407;
 }
 
-enum err choose_merge_challenges(const struct flight *flight, struct leg *best)
+enum err proxy_choose_merge_challenges(const struct flight *flight, struct leg *best)
 {
     const struct request *request = &flight->request;
     enum err err = ERR_NONE;

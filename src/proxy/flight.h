@@ -20,7 +20,7 @@ enum {
     HOPS_MAX = 16,             /* addresses of one name that are tried */
     LEGS_MAX = 64,             /* branches in the whole life of a request */
     HELD_MAX = 16,             /* responses of one branch that wait for a reply route */
-    TAG_MAX = 17,              /* of our To tags */
+    TAG_MAX = 16,              /* of our To tags */
     BRANCH_ID_MAX = 64,
 };
 
@@ -31,6 +31,7 @@ struct proxy {
     struct txn_layer *layer;
     struct outside *outside;
     struct random_source *random;
+    struct flow_signer *signer;
     struct hash_key key;      /* of branch ids and tags: from the server's secret */
     struct list_node flights; /* with holds */
     char message[MESSAGE_ROOM];
@@ -123,26 +124,26 @@ static inline bool is_final_failure(unsigned status)
 
 /* ---- request.c ---- */
 
-void flight_hold(struct flight *flight);
-void flight_release(struct flight *flight);
+void proxy_flight_hold(struct flight *flight);
+void proxy_flight_release(struct flight *flight);
 /* The proxy meets the request. */
-void flight_enter(struct flight *flight, struct proxy *proxy);
+void proxy_flight_enter(struct flight *flight, struct proxy *proxy);
 /* The Request-URI that the request has now. */
-struct str flight_uri(const struct flight *flight);
+struct str proxy_flight_uri(const struct flight *flight);
 /* Takes over the arena of a response; NULL without memory. */
-struct held *held_take(struct sip_msg *msg, const struct flow *source);
-void held_free(struct held *held);
+struct held *proxy_held_take(struct sip_msg *msg, const struct flow *source);
+void proxy_held_free(struct held *held);
 
 /* ---- id.c: branch parameters, tags, loops ---- */
 
-enum err id_make(struct flight *flight, unsigned index, struct str *out);
+enum err proxy_id_make(struct flight *flight, unsigned index, struct str *out);
 /* The same for the same request, however often it comes: for forwarding without a transaction. */
-enum err id_make_stateless(struct flight *flight, struct str *out);
+enum err proxy_id_make_stateless(struct flight *flight, struct str *out);
 /* True for a branch parameter that we made; the socket that its request came in on. */
-bool id_read(const struct proxy *proxy, struct str branch, uint16_t *socket);
+bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socket);
 /* The request has come back unchanged. */
-bool id_finds_loop(struct flight *flight);
-struct str id_tag(struct flight *flight);
+bool proxy_id_finds_loop(struct flight *flight);
+struct str proxy_id_tag(struct flight *flight);
 
 /* ---- hop.c: where a request goes ---- */
 
@@ -152,15 +153,15 @@ struct hop_choice {
     struct resolve_query query; /* when there is no flow */
 };
 
-enum err hop_choose(const struct flight *flight, const struct target *target,
-                    struct str destination, struct hop_choice *out);
+enum err proxy_hop_choose(const struct flight *flight, const struct target *target,
+                          struct str destination, struct hop_choice *out);
 /* "proto:host:port", "host:port" or a URI. */
-enum err hop_parse(struct str destination, struct resolve_query *out);
+enum err proxy_hop_parse(struct str destination, struct resolve_query *out);
 /* Copies what the resolver found into the request's arena. */
-enum err hop_copy(struct flight *flight, const struct target *target, const struct flow *hops,
-                  unsigned count, struct flow **out, unsigned *out_count);
+enum err proxy_hop_copy(struct flight *flight, const struct target *target, const struct flow *hops,
+                        unsigned count, struct flow **out, unsigned *out_count);
 /* What a reply says about an error in finding or reaching the next hop. */
-unsigned hop_status(enum err err);
+unsigned proxy_hop_status(enum err err);
 
 /* ---- build.c: what is written ---- */
 
@@ -172,58 +173,59 @@ struct departure {
 };
 
 /* The bytes are the proxy's until the next message is written. */
-enum err build_request(struct flight *flight, const struct departure *departure, struct str *out);
+enum err proxy_build_request(struct flight *flight, const struct departure *departure,
+                             struct str *out);
 /* The topmost via-parm as we write it: with received and rport. */
-enum err build_marked_via(struct flight *flight, struct str *out);
+enum err proxy_build_marked_via(struct flight *flight, struct str *out);
 /* 0: go on; else the status to refuse with: 483, 482. */
-unsigned build_check_hops(struct flight *flight);
+unsigned proxy_build_check_hops(struct flight *flight);
 
 /* ---- branch.c: the life of one leg ---- */
 
-enum err leg_create(struct flight *flight, const struct target *target, struct leg **out);
-void leg_start(struct leg *leg);
+enum err proxy_leg_create(struct flight *flight, const struct target *target, struct leg **out);
+void proxy_leg_start(struct leg *leg);
 /* Ends it; a status of 300 or more: it has lost. */
-void leg_finish(struct leg *leg, unsigned status);
+void proxy_leg_finish(struct leg *leg, unsigned status);
 /* Gives up a leg that was not sent. */
-void leg_fail(struct leg *leg, enum err err, unsigned status);
+void proxy_leg_fail(struct leg *leg, enum err err, unsigned status);
 /* Forgets the client transaction, which ends by itself. */
-void leg_let_go(struct leg *leg);
+void proxy_leg_let_go(struct leg *leg);
 /* Tries the next address; false when there is none, or no use in it. */
-bool leg_fail_over(struct leg *leg);
-void leg_start_timer(struct leg *leg, bool is_ringing);
+bool proxy_leg_fail_over(struct leg *leg);
+void proxy_leg_start_timer(struct leg *leg, bool is_ringing);
 
-extern const struct client_txn_user leg_txn_user;
+extern const struct client_txn_user proxy_leg_txn_user;
 
 /* ---- relay.c: the legs of a request ---- */
 
 /* After something has changed: reports the relay, runs the failure route, answers. */
-void flight_advance(struct flight *flight);
+void proxy_flight_advance(struct flight *flight);
 
 /* ---- response.c ---- */
 
-void response_receive(struct leg *leg, struct sip_msg *msg, const struct flow *source);
+void proxy_response_receive(struct leg *leg, struct sip_msg *msg, const struct flow *source);
 /* Sends the best of the failures upstream. */
-void response_answer(struct flight *flight);
+void proxy_response_answer(struct flight *flight);
 /* Frees the failures that nobody will look at any more. */
-void response_forget(struct flight *flight, unsigned before_step);
+void proxy_response_forget(struct flight *flight, unsigned before_step);
 
 /* ---- choose.c ---- */
 
 /* The best leg of the step; NULL when none has a status. */
-struct leg *choose_best(const struct flight *flight, unsigned step);
+struct leg *proxy_choose_best(const struct flight *flight, unsigned step);
 /* True when a is to be preferred to b. */
-bool choose_prefers(unsigned a, unsigned b);
+bool proxy_choose_prefers(unsigned a, unsigned b);
 /* Adds the challenges of the other legs of the step to a 401 or 407. */
-enum err choose_merge_challenges(const struct flight *flight, struct leg *best);
+enum err proxy_choose_merge_challenges(const struct flight *flight, struct leg *best);
 
 /* ---- cancel.c ---- */
 
-void cancel_legs(struct flight *flight, struct str headers);
+void proxy_cancel_legs(struct flight *flight, struct str headers);
 
 /* ---- reply.c ---- */
 
 /* Sends through the server transaction and remembers it. */
-enum err reply_send(struct flight *flight, unsigned status, bool is_local, struct str bytes);
+enum err proxy_reply_send(struct flight *flight, unsigned status, bool is_local, struct str bytes);
 /* Past the server transaction, by the same way. */
-enum err reply_send_stray(struct flight *flight, struct str bytes);
-enum err reply_open(struct flight *flight, bool no_100);
+enum err proxy_reply_send_stray(struct flight *flight, struct str bytes);
+enum err proxy_reply_open(struct flight *flight, bool no_100);

@@ -17,7 +17,7 @@ static enum err send_to(struct flight *flight, const struct target *target, stru
     struct outside *outside = flight->proxy->outside;
     struct departure departure = { .target = target, .flow = hop, .via_branch = id };
     struct str bytes;
-    enum err err = build_request(flight, &departure, &bytes);
+    enum err err = proxy_build_request(flight, &departure, &bytes);
 
     return err ? err : outside->send(outside, hop, bytes);
 }
@@ -29,7 +29,7 @@ static enum err try_hops(struct forwarding *forwarding, const struct flow *hops,
     struct request *request = &flight->request;
     struct proxy_user *user = &flight->proxy->user;
     struct str id;
-    enum err err = id_make_stateless(flight, &id);
+    enum err err = proxy_id_make_stateless(flight, &id);
 
     if (err)
         return err;
@@ -48,7 +48,7 @@ static void finish(struct forwarding *forwarding, enum err err, unsigned status)
     struct request *request = &forwarding->flight->request;
 
     if (err && !status)
-        status = err == ERR_UNREACHABLE && forwarding->has_flow ? 430 : hop_status(err);
+        status = err == ERR_UNREACHABLE && forwarding->has_flow ? 430 : proxy_hop_status(err);
     forwarding->done(forwarding->context, err, err ? status : 0);
     request_unref(request);
 }
@@ -62,7 +62,7 @@ static void on_resolved(void *context, enum err err, const struct flow *hops, un
     if (!err && count == 0)
         err = ERR_UNRESOLVED;
     if (!err)
-        err = hop_copy(forwarding->flight, &forwarding->target, hops, count, &copy, &count);
+        err = proxy_hop_copy(forwarding->flight, &forwarding->target, hops, count, &copy, &count);
     if (!err)
         err = try_hops(forwarding, copy, count, &status);
     finish(forwarding, err, status);
@@ -77,7 +77,7 @@ static struct forwarding *forwarding_create(struct flight *flight, proxy_done_fn
         return NULL;
     forwarding->flight = flight;
     forwarding->target = flight->request.target;
-    forwarding->target.uri = flight_uri(flight);
+    forwarding->target.uri = proxy_flight_uri(flight);
     forwarding->done = done;
     forwarding->context = context;
     request_ref(&flight->request);
@@ -93,7 +93,7 @@ void proxy_forward(struct proxy *proxy, struct request *request, struct str dest
     unsigned status;
     enum err err;
 
-    flight_enter(flight, proxy);
+    proxy_flight_enter(flight, proxy);
     if (proxy_absorbs_ack(proxy, request)) {
         done(context, ERR_NONE, 0);
         return;
@@ -104,8 +104,8 @@ void proxy_forward(struct proxy *proxy, struct request *request, struct str dest
         return;
     }
     request->has_relayed = true;
-    status = build_check_hops(flight);
-    err = status ? ERR_DENIED : hop_choose(flight, &forwarding->target, destination, &choice);
+    status = proxy_build_check_hops(flight);
+    err = status ? ERR_DENIED : proxy_hop_choose(flight, &forwarding->target, destination, &choice);
     forwarding->has_flow = !status && choice.has_flow;
     if (err)
         finish(forwarding, err, status);
@@ -154,7 +154,7 @@ enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *response,
     uint16_t socket;
     enum err err;
 
-    if (!id_read(proxy, response->via.branch, &socket))
+    if (!proxy_id_read(proxy, response->via.branch, &socket))
         return ERR_DENIED;
     if (!second_via(response, &via))
         return ERR_NOT_FOUND;

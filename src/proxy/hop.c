@@ -58,7 +58,7 @@ static enum err parse_host_port(struct str text, struct resolve_query *out)
     return out->host.len ? ERR_NONE : ERR_SYNTAX;
 }
 
-enum err hop_parse(struct str destination, struct resolve_query *out)
+enum err proxy_hop_parse(struct str destination, struct resolve_query *out)
 {
     struct str proto, rest;
 
@@ -98,15 +98,15 @@ static enum err choose_flow(const struct target *target, struct hop_choice *out)
     return ERR_NONE;
 }
 
-enum err hop_choose(const struct flight *flight, const struct target *target,
-                    struct str destination, struct hop_choice *out)
+enum err proxy_hop_choose(const struct flight *flight, const struct target *target,
+                          struct str destination, struct hop_choice *out)
 {
     struct str route = first_route(&flight->request);
     enum err err;
 
     *out = (struct hop_choice){ 0 };
     if (destination.len)
-        err = hop_parse(destination, &out->query);
+        err = proxy_hop_parse(destination, &out->query);
     else if (target->has_flow) /* whoever writes dst_uri gives the flow up */
         return choose_flow(target, out);
     else if (target->dst_uri.len)
@@ -136,8 +136,8 @@ static void prefer_source_socket(const struct flight *flight, struct flow *hop)
         hop->socket = socket;
 }
 
-enum err hop_copy(struct flight *flight, const struct target *target, const struct flow *hops,
-                  unsigned count, struct flow **out, unsigned *out_count)
+enum err proxy_hop_copy(struct flight *flight, const struct target *target, const struct flow *hops,
+                        unsigned count, struct flow **out, unsigned *out_count)
 {
     struct flow *copy;
 
@@ -156,7 +156,7 @@ enum err hop_copy(struct flight *flight, const struct target *target, const stru
     return ERR_NONE;
 }
 
-unsigned hop_status(enum err err)
+unsigned proxy_hop_status(enum err err)
 {
     switch (err) {
     case ERR_UNRESOLVED:

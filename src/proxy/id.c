@@ -12,6 +12,7 @@
  * us.
  */
 #include "proxy/flight.h"
+#include "txn/identity.h"
 
 #define COOKIE "z9hG4bK"
 
@@ -24,19 +25,14 @@ enum {
 
 #define LOOP_MASK ((UINT64_C(1) << 4 * LOOP_DIGITS) - 1)
 
-static uint64_t hash_words(const struct proxy *proxy, const uint64_t *words, size_t count)
-{
-    return hash_bytes(&proxy->key, words, count * sizeof *words);
-}
-
 /* ---- writing ---- */
 
 static uint32_t check_of(const struct proxy *proxy, uint64_t unique, uint64_t loop, unsigned index,
                          unsigned socket)
 {
-    uint64_t words[] = { unique, loop, (uint64_t)index << 32 | socket, 'c' };
+    uint64_t words[] = { unique, loop, (uint64_t)index << 32 | socket };
 
-    return (uint32_t)hash_words(proxy, words, sizeof words / sizeof *words);
+    return (uint32_t)hash_bytes(&proxy->key, words, sizeof words);
 }
 
 /* All values of a header that may decide where a request goes. */
@@ -44,13 +40,11 @@ static uint64_t hash_values(const struct proxy *proxy, const struct sip_msg *msg
                             enum sip_hdr_id id)
 {
     const struct sip_hdr *hdr = NULL;
-    uint64_t words[2] = { 0 };
+    uint64_t hash = 0;
 
-    while ((hdr = sip_msg_find(msg, id, hdr))) {
-        words[1] = hash_str(&proxy->key, hdr->value);
-        words[0] = hash_words(proxy, words, 2);
-    }
-    return words[0];
+    while ((hdr = sip_msg_find(msg, id, hdr)))
+        hash = txn_identity_hash(&proxy->key, &hdr->value, 1, hash);
+    return hash;
 }
 
 /* The port of a stream's peer says nothing. */
@@ -70,34 +64,47 @@ static uint64_t loop_hash(struct flight *flight)
     const struct sip_msg *msg = flight->request.msg;
 
     if (!flight->has_loop_hash) {
+        struct str texts[] = { msg->ruri, msg->call_id, msg->from_tag, msg->to_tag };
         uint64_t words[] = {
-            hash_str(&proxy->key, msg->ruri),
-            hash_str(&proxy->key, msg->call_id),
-            hash_str(&proxy->key, msg->from_tag),
-            hash_str(&proxy->key, msg->to_tag),
             hash_values(proxy, msg, SIP_HDR_ROUTE),
             hash_values(proxy, msg, SIP_HDR_PROXY_REQUIRE),
             hash_values(proxy, msg, SIP_HDR_PROXY_AUTHORIZATION),
             hash_source(proxy, &flight->request.source),
-            msg->cseq,
+            txn_identity_hash(&proxy->key, texts, sizeof texts / sizeof *texts, msg->cseq),
         };
-        flight->loop_hash = hash_words(proxy, words, sizeof words / sizeof *words) & LOOP_MASK;
+        flight->loop_hash = hash_bytes(&proxy->key, words, sizeof words) & LOOP_MASK;
         flight->has_loop_hash = true;
     }
     return flight->loop_hash;
+}
+
+static void write_number(struct writer *w, uint64_t number, unsigned digits)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    while (digits--)
+        write_char(w, hex[number >> (4 * digits) & 15]);
 }
 
 static enum err print_id(struct flight *flight, uint64_t unique, unsigned index, struct str *out)
 {
     uint64_t loop = loop_hash(flight);
     unsigned socket = flight->request.source.socket;
+    char buffer[BRANCH_ID_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
 
-    return str_print(&flight->request.arena, out, COOKIE "%016llx%012llx%08x.%x.%x",
-                     (unsigned long long)unique, (unsigned long long)loop,
-                     check_of(flight->proxy, unique, loop, index, socket), index, socket);
+    write_str(&w, STR(COOKIE));
+    write_number(&w, unique, UNIQUE_DIGITS);
+    write_number(&w, loop, LOOP_DIGITS);
+    write_number(&w, check_of(flight->proxy, unique, loop, index, socket), CHECK_DIGITS);
+    write_char(&w, '.');
+    write_number(&w, index, index > 15 ? 2 : 1);
+    write_char(&w, '.');
+    write_number(&w, socket, socket > 15 ? 4 : 1);
+    return str_copy(&flight->request.arena, writer_text(&w), out);
 }
 
-enum err id_make(struct flight *flight, unsigned index, struct str *out)
+enum err proxy_id_make(struct flight *flight, unsigned index, struct str *out)
 {
     if (!flight->has_unique)
         flight->unique = random_u64(flight->proxy->random);
@@ -105,17 +112,16 @@ enum err id_make(struct flight *flight, unsigned index, struct str *out)
     return print_id(flight, flight->unique, index, out);
 }
 
-enum err id_make_stateless(struct flight *flight, struct str *out)
+enum err proxy_id_make_stateless(struct flight *flight, struct str *out)
 {
     const struct proxy *proxy = flight->proxy;
     const struct sip_msg *msg = flight->request.msg;
-    uint64_t words[] = {
-        hash_str(&proxy->key, msg->via.branch),    hash_str(&proxy->key, msg->via.host),
-        hash_str(&proxy->key, msg->call_id),       hash_str(&proxy->key, msg->from_tag),
-        (uint64_t)msg->cseq << 16 | msg->via.port,
-    };
+    struct str texts[] = { msg->via.branch, msg->via.host, msg->call_id, msg->from_tag };
+    uint64_t number = (uint64_t)msg->cseq << 16 | msg->via.port;
 
-    return print_id(flight, hash_words(proxy, words, sizeof words / sizeof *words), 0, out);
+    return print_id(flight,
+                    txn_identity_hash(&proxy->key, texts, sizeof texts / sizeof *texts, number), 0,
+                    out);
 }
 
 /* ---- reading ---- */
@@ -170,7 +176,7 @@ static bool is_own(const struct proxy *proxy, struct str branch, struct id *out)
                check_of(proxy, out->unique, out->loop, (unsigned)out->index, (unsigned)out->socket);
 }
 
-bool id_read(const struct proxy *proxy, struct str branch, uint16_t *socket)
+bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socket)
 {
     struct id id;
 
@@ -180,7 +186,7 @@ bool id_read(const struct proxy *proxy, struct str branch, uint16_t *socket)
     return true;
 }
 
-bool id_finds_loop(struct flight *flight)
+bool proxy_id_finds_loop(struct flight *flight)
 {
     struct sip_values vias = sip_values_of(flight->request.msg, SIP_HDR_VIA);
     struct sip_via via;
@@ -196,19 +202,16 @@ bool id_finds_loop(struct flight *flight)
 /* ---- tags ---- */
 
 /* The same for an INVITE, its retransmissions and its CANCEL. */
-struct str id_tag(struct flight *flight)
+struct str proxy_id_tag(struct flight *flight)
 {
     const struct sip_msg *msg = flight->request.msg;
+    struct str texts[] = { msg->via.branch, msg->call_id, msg->from_tag };
     struct writer w = writer_over(flight->tag, sizeof flight->tag);
-    uint64_t words[4];
 
-    if (!flight->has_tag) {
-        words[0] = hash_str(&flight->proxy->key, msg->via.branch);
-        words[1] = hash_str(&flight->proxy->key, msg->call_id);
-        words[2] = hash_str(&flight->proxy->key, msg->from_tag);
-        words[3] = 't';
-        write_fmt(&w, "%016llx", (unsigned long long)hash_words(flight->proxy, words, 4));
-        flight->has_tag = true;
-    }
-    return (struct str){ flight->tag, TAG_MAX - 1 };
+    if (!flight->has_tag)
+        write_number(
+            &w, txn_identity_hash(&flight->proxy->key, texts, sizeof texts / sizeof *texts, 't'),
+            TAG_MAX);
+    flight->has_tag = true;
+    return (struct str){ flight->tag, TAG_MAX };
 }

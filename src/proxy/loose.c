@@ -64,7 +64,7 @@ static bool take_strict(struct route_set *set)
 {
     struct sip_uri ruri, last;
 
-    if (sip_uri_parse(flight_uri(set->flight), &ruri) || !is_own(set, &ruri) ||
+    if (sip_uri_parse(proxy_flight_uri(set->flight), &ruri) || !is_own(set, &ruri) ||
         !has_param(&ruri, STR("lr")) || !uri_of(set->values[set->count - 1], &last) ||
         request_set_uri(&set->flight->request, last.text))
         return false;
@@ -176,7 +176,7 @@ static enum err keep_routes(struct route_set *set, struct str last_uri)
 static enum err go_to_next(struct route_set *set)
 {
     struct request *request = &set->flight->request;
-    struct str target = flight_uri(set->flight);
+    struct str target = proxy_flight_uri(set->flight);
     struct sip_uri next;
     enum err err;
 
@@ -248,7 +248,7 @@ static bool lacks_token(const struct route_set *set, bool has_token)
 
 static enum loose_result route(struct route_set *set)
 {
-    const uint8_t *key = set->flight->proxy->settings.token_key;
+    struct flow_signer *signer = set->flight->proxy->signer;
     struct flow_token token;
     enum loose_result result;
     bool has_token;
@@ -258,7 +258,7 @@ static enum loose_result route(struct route_set *set)
     take_own(set);
     has_token = set->has_own && flow_token_is_like(set->own.user);
     if (lacks_token(set, has_token) ||
-        (has_token && flow_token_read(set->own.user, key, &token)))
+        (has_token && flow_token_read(set->own.user, signer, &token)))
         return refuse_token(set);
     result = follow(set);
     if (has_token && result == LOOSE_ROUTED)
@@ -273,7 +273,7 @@ enum loose_result proxy_loose_route(struct proxy *proxy, struct request *request
     struct flight *flight = flight_of(request);
     struct route_set set = { .flight = flight, .is_myself = is_myself, .context = context };
 
-    flight_enter(flight, proxy);
+    proxy_flight_enter(flight, proxy);
     if (!flight->has_loosed) {
         flight->loose = route(&set);
         flight->loose_params = set.has_own ? set.own.params : (struct str){ 0 };

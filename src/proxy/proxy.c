@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "dialog/token.h"
 #include "proxy/flight.h"
 
 /* Every worker derives the same key, also after a restart: it is asked to know its own again. */
@@ -28,6 +29,10 @@ enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel
     proxy->layer = layer;
     proxy->outside = outside;
     proxy->random = random;
+    if (flow_signer_create(settings->token_key, &proxy->signer)) {
+        free(proxy);
+        return ERR_NOMEM;
+    }
     derive_key(settings->token_key, &proxy->key);
     list_init(&proxy->flights);
     *out = proxy;
@@ -40,9 +45,9 @@ static void free_queue(struct leg *leg)
 
     while ((held = leg->queue)) {
         leg->queue = held->next;
-        held_free(held);
+        proxy_held_free(held);
     }
-    held_free(leg->final);
+    proxy_held_free(leg->final);
     leg->final = NULL;
 }
 
@@ -67,9 +72,12 @@ static void abandon(struct flight *flight)
 
 void proxy_destroy(struct proxy *proxy)
 {
+    struct list_node *node;
+
     if (!proxy)
         return;
-    LIST_EACH_SAFE(node, &proxy->flights)
-    abandon(CONTAINER_OF(node, struct flight, node));
+    while ((node = list_first(&proxy->flights)))
+        abandon(CONTAINER_OF(node, struct flight, node));
+    flow_signer_destroy(proxy->signer);
     free(proxy);
 }

@@ -67,12 +67,12 @@ static void ask_failure(struct flight *flight)
 {
     struct request *request = &flight->request;
     struct proxy_user *user = &flight->proxy->user;
-    struct leg *best = choose_best(flight, request->step);
+    struct leg *best = proxy_choose_best(flight, request->step);
 
     request->winner = best ? &best->branch : NULL;
     flight->failed_step = request->step;
     flight->in_failure = true;
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     if (user->on_failure)
         user->on_failure(user->context, request);
     else
@@ -86,8 +86,8 @@ void proxy_failure_continue(struct request *request)
     if (!flight->in_failure)
         return;
     flight->in_failure = false;
-    flight_advance(flight);
-    flight_release(flight);
+    proxy_flight_advance(flight);
+    proxy_flight_release(flight);
 }
 
 /* ---- what comes next ---- */
@@ -116,21 +116,22 @@ static void advance(struct flight *flight)
     else if (has_sent_legs(flight, request->step) && request->step != flight->failed_step)
         ask_failure(flight);
     else if (has_sent_legs(flight, request->step) || request->is_cancelled)
-        response_answer(flight);
+        proxy_response_answer(flight);
     else if (flight->is_released)
         release_txn(request);
 }
 
-void flight_advance(struct flight *flight)
+void proxy_flight_advance(struct flight *flight)
 {
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     if (flight->done && !flight->is_starting && !flight->launching)
         report_relay(flight);
     if (!is_waiting(flight))
         advance(flight);
     if (!flight->in_failure)
-        response_forget(flight, flight->request.is_answered ? UINT32_MAX : flight->request.step);
-    flight_release(flight);
+        proxy_response_forget(flight,
+                              flight->request.is_answered ? UINT32_MAX : flight->request.step);
+    proxy_flight_release(flight);
 }
 
 /* ---- the start ---- */
@@ -149,7 +150,7 @@ static enum err check_relay(struct flight *flight, bool is_replica, unsigned *st
     }
     if (request->is_answered && !is_replica)
         return ERR_NOT_NOW;
-    *status = build_check_hops(flight);
+    *status = proxy_build_check_hops(flight);
     return *status ? ERR_DENIED : ERR_NONE;
 }
 
@@ -170,11 +171,11 @@ static enum err make_legs(struct flight *flight, bool with_ruri)
     struct leg *leg;
     enum err err = ERR_NONE;
 
-    target.uri = flight_uri(flight);
+    target.uri = proxy_flight_uri(flight);
     if (with_ruri)
-        err = leg_create(flight, &target, &leg);
+        err = proxy_leg_create(flight, &target, &leg);
     for (unsigned i = 0; i < request->extra_count && !err; i++)
-        err = leg_create(flight, &request->extra[i], &leg);
+        err = proxy_leg_create(flight, &request->extra[i], &leg);
     request->extra_count = 0;
     request->target_is_new = false;
     return err;
@@ -189,9 +190,9 @@ static void start_legs(struct flight *flight, unsigned first)
         struct leg *leg = leg_of(request->branches[i]);
 
         if (request->is_answered && !leg->is_replica)
-            leg_fail(leg, ERR_NOT_NOW, 500);
+            proxy_leg_fail(leg, ERR_NOT_NOW, 500);
         else
-            leg_start(leg);
+            proxy_leg_start(leg);
     }
 }
 
@@ -207,8 +208,9 @@ static void launch(struct flight *flight, bool with_ruri)
     unsigned first = request->branch_count;
     enum err err;
 
-    if (!request->txn && (err = reply_open(flight, flight->options.no_100)) && err != ERR_EXISTS) {
-        refuse(flight, err, hop_status(err));
+    if (!request->txn && (err = proxy_reply_open(flight, flight->options.no_100)) &&
+        err != ERR_EXISTS) {
+        refuse(flight, err, proxy_hop_status(err));
         return;
     }
     start_step(flight);
@@ -248,7 +250,7 @@ void proxy_relay(struct proxy *proxy, struct request *request, bool with_ruri,
         proxy_forward(proxy, request, options ? options->destination : STR(""), done, context);
         return;
     }
-    flight_enter(flight, proxy);
+    proxy_flight_enter(flight, proxy);
     if ((err = check_relay(flight, options && options->is_replica, &status)) == ERR_NONE &&
         (err = copy_options(flight, options)) != ERR_NONE)
         status = 500;
@@ -256,14 +258,14 @@ void proxy_relay(struct proxy *proxy, struct request *request, bool with_ruri,
         done(context, err, status);
         return;
     }
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     request->has_relayed = true;
     reset_launch(flight, done, context);
     flight->is_starting = true;
     launch(flight, with_ruri);
     flight->is_starting = false;
-    flight_advance(flight);
-    flight_release(flight);
+    proxy_flight_advance(flight);
+    proxy_flight_release(flight);
 }
 
 /* ---- letting go ---- */
@@ -272,7 +274,7 @@ void proxy_release(struct proxy *proxy, struct request *request)
 {
     struct flight *flight = flight_of(request);
 
-    flight_enter(flight, proxy);
+    proxy_flight_enter(flight, proxy);
     flight->is_released = true;
-    flight_advance(flight);
+    proxy_flight_advance(flight);
 }

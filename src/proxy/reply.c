@@ -13,11 +13,11 @@ static void on_txn_failure(void *context, struct server_txn *txn, enum err why)
     (void)txn;
     if (why != ERR_UNREACHABLE || request->is_answered)
         return;
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     request->is_cancelled = true;
-    cancel_legs(flight, STR(""));
-    flight_advance(flight);
-    flight_release(flight);
+    proxy_cancel_legs(flight, STR(""));
+    proxy_flight_advance(flight);
+    proxy_flight_release(flight);
 }
 
 static void on_txn_end(void *context, struct server_txn *txn)
@@ -26,7 +26,7 @@ static void on_txn_end(void *context, struct server_txn *txn)
 
     (void)txn;
     request->txn = NULL;
-    flight_release(flight_of(request));
+    proxy_flight_release(flight_of(request));
 }
 
 static const struct server_txn_user txn_user = { on_txn_failure, on_txn_end };
@@ -41,7 +41,7 @@ static enum err send_trying(struct flight *flight)
                        STR(""), STR(""));
 }
 
-enum err reply_open(struct flight *flight, bool no_100)
+enum err proxy_reply_open(struct flight *flight, bool no_100)
 {
     struct request *request = &flight->request;
     enum err err;
@@ -55,7 +55,7 @@ enum err reply_open(struct flight *flight, bool no_100)
     if (err)
         return err;
     flight->was_opened = true;
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     if (request->msg->method == SIP_INVITE && !no_100 && !request->no_auto_100)
         (void)!send_trying(flight);
     return ERR_NONE;
@@ -63,11 +63,11 @@ enum err reply_open(struct flight *flight, bool no_100)
 
 enum err proxy_open(struct proxy *proxy, struct request *request)
 {
-    flight_enter(flight_of(request), proxy);
-    return reply_open(flight_of(request), false);
+    proxy_flight_enter(flight_of(request), proxy);
+    return proxy_reply_open(flight_of(request), false);
 }
 
-enum err reply_send(struct flight *flight, unsigned status, bool is_local, struct str bytes)
+enum err proxy_reply_send(struct flight *flight, unsigned status, bool is_local, struct str bytes)
 {
     struct request *request = &flight->request;
     enum err err;
@@ -84,7 +84,7 @@ enum err reply_send(struct flight *flight, unsigned status, bool is_local, struc
     return err;
 }
 
-enum err reply_send_stray(struct flight *flight, struct str bytes)
+enum err proxy_reply_send_stray(struct flight *flight, struct str bytes)
 {
     struct request *request = &flight->request;
     struct outside *outside = flight->proxy->outside;
@@ -99,8 +99,8 @@ enum err reply_send_stray(struct flight *flight, struct str bytes)
 /* The tag is made from what an ACK to a failure has in common with its INVITE. */
 bool proxy_absorbs_ack(struct proxy *proxy, struct request *ack)
 {
-    flight_enter(flight_of(ack), proxy);
-    return ack->msg->method == SIP_ACK && str_eq(ack->msg->to_tag, id_tag(flight_of(ack)));
+    proxy_flight_enter(flight_of(ack), proxy);
+    return ack->msg->method == SIP_ACK && str_eq(ack->msg->to_tag, proxy_id_tag(flight_of(ack)));
 }
 
 static enum err join_headers(struct flight *flight, struct str headers, struct str *out)
@@ -122,8 +122,8 @@ static enum err write_reply(struct flight *flight, struct sip_reply *reply, stru
     struct writer w = writer_over(proxy->message, sizeof proxy->message);
     enum err err;
 
-    reply->to_tag = id_tag(flight);
-    if ((err = build_marked_via(flight, &reply->received_via)) ||
+    reply->to_tag = proxy_id_tag(flight);
+    if ((err = proxy_build_marked_via(flight, &reply->received_via)) ||
         (err = join_headers(flight, reply->headers, &reply->headers)) ||
         (err = sip_reply_write(&w, flight->request.msg, reply)))
         return err;
@@ -146,14 +146,14 @@ static enum err reply_in_txn(struct flight *flight, unsigned status, struct str 
     bool was_answered = flight->request.is_answered;
     enum err err;
 
-    flight_hold(flight);
-    err = reply_send(flight, status, true, bytes);
+    proxy_flight_hold(flight);
+    err = proxy_reply_send(flight, status, true, bytes);
     if (status >= 200 && !was_answered && err != ERR_NOT_NOW) {
-        cancel_legs(flight, STR(""));
+        proxy_cancel_legs(flight, STR(""));
         tell_final(flight, status, reason);
-        flight_advance(flight);
+        proxy_flight_advance(flight);
     }
-    flight_release(flight);
+    proxy_flight_release(flight);
     return err;
 }
 
@@ -169,7 +169,7 @@ enum err proxy_reply(struct proxy *proxy, struct request *request, unsigned stat
 
     if (request->msg->method == SIP_ACK || request->is_answered)
         return ERR_NOT_NOW;
-    flight_enter(flight, proxy);
+    proxy_flight_enter(flight, proxy);
     if ((err = write_reply(flight, &reply, &bytes)))
         return err;
     request->reply_headers = (struct str){ 0 };
@@ -178,5 +178,5 @@ enum err proxy_reply(struct proxy *proxy, struct request *request, unsigned stat
     request->last_status = status;
     request->last_status_is_local = true;
     request->is_answered = status >= 200;
-    return reply_send_stray(flight, bytes);
+    return proxy_reply_send_stray(flight, bytes);
 }

@@ -43,25 +43,25 @@ void request_unref(struct request *request)
 
 /* ---- holds ---- */
 
-void flight_enter(struct flight *flight, struct proxy *proxy)
+void proxy_flight_enter(struct flight *flight, struct proxy *proxy)
 {
     flight->proxy = proxy;
 }
 
-void flight_hold(struct flight *flight)
+void proxy_flight_hold(struct flight *flight)
 {
     if (flight->holds++ == 0)
         list_push_back(&flight->proxy->flights, &flight->node);
     request_ref(&flight->request);
 }
 
-void flight_release(struct flight *flight)
+void proxy_flight_release(struct flight *flight)
 {
     struct proxy *proxy = flight->proxy;
 
     if (--flight->holds == 0) {
         list_remove(&flight->node);
-        response_forget(flight, UINT32_MAX);
+        proxy_response_forget(flight, UINT32_MAX);
         if (flight->was_opened && !flight->request.txn && !flight->has_ended) {
             flight->has_ended = true;
             if (proxy->user.on_end)
@@ -73,7 +73,7 @@ void flight_release(struct flight *flight)
 
 /* ---- responses ---- */
 
-struct held *held_take(struct sip_msg *msg, const struct flow *source)
+struct held *proxy_held_take(struct sip_msg *msg, const struct flow *source)
 {
     struct arena *from = msg->arena;
     struct held *held = arena_zalloc(from, sizeof *held);
@@ -88,7 +88,7 @@ struct held *held_take(struct sip_msg *msg, const struct flow *source)
     return held;
 }
 
-void held_free(struct held *held)
+void proxy_held_free(struct held *held)
 {
     struct arena arena;
 
@@ -100,7 +100,7 @@ void held_free(struct held *held)
 
 /* ---- targets ---- */
 
-struct str flight_uri(const struct flight *flight)
+struct str proxy_flight_uri(const struct flight *flight)
 {
     struct str uri = flight->request.target.uri;
 

@@ -30,9 +30,9 @@ static enum err send_upstream(struct flight *flight, const struct held *held, un
 
     if (err)
         return err;
-    err = flight->request.txn ? reply_send(flight, status, false, bytes) : ERR_NOT_NOW;
+    err = flight->request.txn ? proxy_reply_send(flight, status, false, bytes) : ERR_NOT_NOW;
     if (err == ERR_NOT_NOW && status / 100 == 2)
-        err = reply_send_stray(flight, bytes);
+        err = proxy_reply_send_stray(flight, bytes);
     return err;
 }
 
@@ -70,14 +70,14 @@ static void take_provisional(struct leg *leg, struct held *held)
     if (leg->branch.state != BRANCH_DONE && held->msg->status > 100 && held->verdict == 0 &&
         !leg->is_replica && !flight->request.is_answered && flight->request.txn)
         (void)!send_upstream(flight, held, held->msg->status);
-    held_free(held);
+    proxy_held_free(held);
 }
 
 static void end_as_winner(struct leg *leg, unsigned status)
 {
     leg->has_won = true;
     leg->branch.is_received = true;
-    leg_finish(leg, status);
+    proxy_leg_finish(leg, status);
     leg->branch.status = status;
 }
 
@@ -88,7 +88,7 @@ static void win(struct leg *leg, struct held *held)
 
     end_as_winner(leg, held->msg->status);
     flight->request.winner = &leg->branch;
-    cancel_legs(flight, STR(ELSEWHERE));
+    proxy_cancel_legs(flight, STR(ELSEWHERE));
     tell_final(flight, held, held->msg->status);
 }
 
@@ -105,8 +105,8 @@ static void lose(struct leg *leg, struct held *held, unsigned status)
     struct flight *flight = flight_of_leg(leg);
     bool is_own = status != held->msg->status;
 
-    if (status == 503 && !is_own && leg_fail_over(leg)) {
-        held_free(held);
+    if (status == 503 && !is_own && proxy_leg_fail_over(leg)) {
+        proxy_held_free(held);
         return;
     }
     if (is_own) {
@@ -115,14 +115,14 @@ static void lose(struct leg *leg, struct held *held, unsigned status)
             leg->branch.is_cancelled = true;
             client_txn_cancel(leg->branch.txn, STR(""));
         }
-        held_free(held);
+        proxy_held_free(held);
     } else {
         keep_failure(leg, held);
     }
-    leg_finish(leg, status);
+    proxy_leg_finish(leg, status);
     if (status >= 600) {
         flight->request.has_6xx = true;
-        cancel_legs(flight, STR(DECLINED));
+        proxy_cancel_legs(flight, STR(DECLINED));
     }
 }
 
@@ -140,13 +140,13 @@ static void take_accepted(struct leg *leg, struct held *held)
         if (is_invite(leg))
             end_as_winner(leg, held->msg->status);
         else
-            leg_finish(leg, held->msg->status);
+            proxy_leg_finish(leg, held->msg->status);
     } else if (request->is_answered) {
         win(leg, held);
     } else if (err) {
-        leg_finish(leg, 500);
+        proxy_leg_finish(leg, 500);
     }
-    held_free(held);
+    proxy_held_free(held);
 }
 
 /* What happens to a response once its reply route has ended. */
@@ -165,7 +165,7 @@ static void take(struct leg *leg, struct held *held)
     } else if (!is_over) {
         lose(leg, held, status);
     } else {
-        held_free(held);
+        proxy_held_free(held);
     }
 }
 
@@ -206,8 +206,8 @@ static void pump(struct leg *leg)
         if (!leg->queue->is_answered)
             break;
         take(leg, pop(leg));
-        flight_advance(flight);
-        flight_release(flight);
+        proxy_flight_advance(flight);
+        proxy_flight_release(flight);
     }
     leg->is_pumping = false;
 }
@@ -220,7 +220,7 @@ static void enqueue(struct leg *leg, struct held *held)
         link = &(*link)->next;
     *link = held;
     leg->queued++;
-    flight_hold(flight_of_leg(leg));
+    proxy_flight_hold(flight_of_leg(leg));
 }
 
 /* Nobody wants failures and provisionals of a leg that is over, or more than can be kept waiting.
@@ -246,28 +246,28 @@ static void note_progress(struct leg *leg, unsigned status)
     }
     leg->branch.state = BRANCH_RINGING;
     if (is_invite(leg))
-        leg_start_timer(leg, true);
+        proxy_leg_start_timer(leg, true);
 }
 
-void response_receive(struct leg *leg, struct sip_msg *msg, const struct flow *source)
+void proxy_response_receive(struct leg *leg, struct sip_msg *msg, const struct flow *source)
 {
     struct flight *flight = flight_of_leg(leg);
     struct held *held;
 
     if (!is_wanted(leg, msg->status))
         return;
-    flight_hold(flight);
-    held = held_take(msg, source);
+    proxy_flight_hold(flight);
+    held = proxy_held_take(msg, source);
     if (held) {
         note_progress(leg, msg->status);
         remember_tag(leg, msg->to_tag);
         enqueue(leg, held);
         pump(leg);
     } else if (msg->status >= 300) {
-        leg_finish(leg, 500);
-        flight_advance(flight);
+        proxy_leg_finish(leg, 500);
+        proxy_flight_advance(flight);
     }
-    flight_release(flight);
+    proxy_flight_release(flight);
 }
 
 void proxy_reply_continue(struct branch *branch, struct sip_msg *response, unsigned status)
@@ -280,9 +280,9 @@ void proxy_reply_continue(struct branch *branch, struct sip_msg *response, unsig
         return;
     held->is_answered = true;
     held->verdict = status;
-    flight_hold(flight);
+    proxy_flight_hold(flight);
     pump(leg);
-    flight_release(flight);
+    proxy_flight_release(flight);
 }
 
 /* ---- the answer ---- */
@@ -322,7 +322,7 @@ static enum err answer_with(struct flight *flight, struct leg *best)
     unsigned status = status_upstream(flight, best->branch.status);
     enum err err;
 
-    if ((err = choose_merge_challenges(flight, best)))
+    if ((err = proxy_choose_merge_challenges(flight, best)))
         return err;
     err = send_upstream(flight, best->final, status);
     if (flight->request.is_answered)
@@ -330,11 +330,11 @@ static enum err answer_with(struct flight *flight, struct leg *best)
     return err;
 }
 
-void response_answer(struct flight *flight)
+void proxy_response_answer(struct flight *flight)
 {
     struct request *request = &flight->request;
     struct leg *best =
-        request->is_cancelled ? find_cancelled(flight) : choose_best(flight, request->step);
+        request->is_cancelled ? find_cancelled(flight) : proxy_choose_best(flight, request->step);
 
     request->winner = best ? &best->branch : NULL;
     if (best && best->final) {
@@ -347,7 +347,7 @@ void response_answer(struct flight *flight)
                                                  : 500);
 }
 
-void response_forget(struct flight *flight, unsigned before_step)
+void proxy_response_forget(struct flight *flight, unsigned before_step)
 {
     struct request *request = &flight->request;
 
@@ -357,7 +357,7 @@ void response_forget(struct flight *flight, unsigned before_step)
         if (!leg->final || leg->branch.step >= before_step)
             continue;
         leg->branch.response = NULL;
-        held_free(leg->final);
+        proxy_held_free(leg->final);
         leg->final = NULL;
     }
 }

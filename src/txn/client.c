@@ -8,7 +8,7 @@ static struct client_txn *client_of(struct txn *txn)
 
 /* ---- steps of both kinds ---- */
 
-void client_deliver(struct txn *txn, struct txn_input *input)
+void client_txn_deliver(struct txn *txn, struct txn_input *input)
 {
     struct client_txn *client = client_of(txn);
 
@@ -24,29 +24,29 @@ static void fail(struct txn *txn, enum err why)
         client->user->on_failure(client->context, client, why);
 }
 
-void client_end(struct txn *txn, struct txn_input *input)
+void client_txn_end(struct txn *txn, struct txn_input *input)
 {
     struct client_txn *client = client_of(txn);
 
     (void)input;
     if (client->user && client->user->on_end)
         client->user->on_end(client->context, client);
-    client_destroy(client);
+    client_txn_destroy(client);
 }
 
-void client_time_out(struct txn *txn, struct txn_input *input)
+void client_txn_time_out(struct txn *txn, struct txn_input *input)
 {
     txn->layer->counters.timeouts++;
     txn->state = ENDED;
     fail(txn, ERR_TIMEOUT);
-    client_end(txn, input);
+    client_txn_end(txn, input);
 }
 
-void client_lose(struct txn *txn, struct txn_input *input)
+void client_txn_lose(struct txn *txn, struct txn_input *input)
 {
     txn->state = ENDED;
     fail(txn, ERR_UNREACHABLE);
-    client_end(txn, input);
+    client_txn_end(txn, input);
 }
 
 /* ---- life ---- */
@@ -79,7 +79,7 @@ fail:
     return err;
 }
 
-void client_destroy(struct client_txn *client)
+void client_txn_destroy(struct client_txn *client)
 {
     struct txn_layer *layer = client->txn.layer;
 
@@ -123,7 +123,7 @@ enum err client_txn_open(struct txn_layer *layer, const struct client_request *r
     client->txn.is_reliable =
         transport_traits((enum transport)request->flow.transport)->is_reliable;
     if ((err = txn_send_bytes(&client->txn, txn_bytes_text(&client->txn.bytes)))) {
-        client_destroy(client);
+        client_txn_destroy(client);
         return err;
     }
     start_timers(&client->txn);

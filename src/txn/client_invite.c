@@ -103,7 +103,7 @@ static void proceed(struct txn *txn, struct txn_input *input)
         txn_start_end(txn, 64 * txn->layer->timers.t1);
     if (client->is_cancelled)
         send_cancel(txn, txn_bytes_text(&client->cancel));
-    client_deliver(txn, input);
+    client_txn_deliver(txn, input);
 }
 
 static void accept_call(struct txn *txn, struct txn_input *input)
@@ -112,7 +112,7 @@ static void accept_call(struct txn *txn, struct txn_input *input)
     txn_bytes_clear(&txn->layer->pool, &txn->bytes);
     txn->state = ACCEPTED;
     txn_start_end(txn, 64 * txn->layer->timers.t1); /* timer M */
-    client_deliver(txn, input);
+    client_txn_deliver(txn, input);
 }
 
 static void complete(struct txn *txn, struct txn_input *input)
@@ -126,7 +126,7 @@ static void complete(struct txn *txn, struct txn_input *input)
         txn_end_soon(txn);
     else
         txn_start_end(txn, txn->layer->timers.timer_d);
-    client_deliver(txn, input);
+    client_txn_deliver(txn, input);
 }
 
 static void ack_again(struct txn *txn, struct txn_input *input)
@@ -158,29 +158,29 @@ txn_table txn_client_invite = {
         [GOT_2XX] = accept_call,
         [GOT_FAILURE] = complete,
         [CANCELLED] = cancel_later,
-        [UNREACHABLE] = client_lose,
+        [UNREACHABLE] = client_txn_lose,
         [TIMER_A] = retransmit,
-        [TIMER_B] = client_time_out,
+        [TIMER_B] = client_txn_time_out,
     },
     [PROCEEDING] = {
-        [GOT_1XX] = client_deliver,
+        [GOT_1XX] = client_txn_deliver,
         [GOT_2XX] = accept_call,
         [GOT_FAILURE] = complete,
         [CANCELLED] = cancel_now,
         [RELEASED] = let_go,
-        [UNREACHABLE] = client_lose,
-        [TIMER_END] = client_time_out, /* 64*T1 after a CANCEL */
+        [UNREACHABLE] = client_txn_lose,
+        [TIMER_END] = client_txn_time_out, /* 64*T1 after a CANCEL */
     },
     [ACCEPTED] = {
-        [GOT_2XX] = client_deliver,
-        [TIMER_M] = client_end,
+        [GOT_2XX] = client_txn_deliver,
+        [TIMER_M] = client_txn_end,
     },
     [COMPLETED] = {
         [GOT_FAILURE] = ack_again,
-        [UNREACHABLE] = client_end,
-        [TIMER_D] = client_end,
+        [UNREACHABLE] = client_txn_end,
+        [TIMER_D] = client_txn_end,
     },
     [ENDED] = {
-        [TIMER_END] = client_end,
+        [TIMER_END] = client_txn_end,
     },
 };

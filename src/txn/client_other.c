@@ -18,7 +18,7 @@ static void retransmit_slowly(struct txn *txn, struct txn_input *input)
 static void proceed(struct txn *txn, struct txn_input *input)
 {
     txn->state = PROCEEDING;
-    client_deliver(txn, input);
+    client_txn_deliver(txn, input);
 }
 
 static void complete(struct txn *txn, struct txn_input *input)
@@ -30,7 +30,7 @@ static void complete(struct txn *txn, struct txn_input *input)
         txn_end_soon(txn);
     else
         txn_start_end(txn, txn->layer->timers.t4); /* timer K */
-    client_deliver(txn, input);
+    client_txn_deliver(txn, input);
 }
 
 /* Nobody waits for an answer: no use in asking again. */
@@ -52,26 +52,26 @@ txn_table txn_client_other = {
         [GOT_2XX] = complete,
         [GOT_FAILURE] = complete,
         [RELEASED] = let_go,
-        [UNREACHABLE] = client_lose,
+        [UNREACHABLE] = client_txn_lose,
         [TIMER_E] = retransmit,
-        [TIMER_F] = client_time_out,
+        [TIMER_F] = client_txn_time_out,
     },
     [PROCEEDING] = {
-        [GOT_1XX] = client_deliver,
+        [GOT_1XX] = client_txn_deliver,
         [GOT_2XX] = complete,
         [GOT_FAILURE] = complete,
         [RELEASED] = let_go,
-        [UNREACHABLE] = client_lose,
+        [UNREACHABLE] = client_txn_lose,
         [TIMER_E] = retransmit_slowly,
-        [TIMER_F] = client_time_out,
+        [TIMER_F] = client_txn_time_out,
     },
     [COMPLETED] = {
         [GOT_2XX] = absorb,
         [GOT_FAILURE] = absorb,
-        [UNREACHABLE] = client_end,
-        [TIMER_K] = client_end,
+        [UNREACHABLE] = client_txn_end,
+        [TIMER_K] = client_txn_end,
     },
     [ENDED] = {
-        [TIMER_END] = client_end,
+        [TIMER_END] = client_txn_end,
     },
 };

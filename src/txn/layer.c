@@ -44,7 +44,7 @@ static void destroy_all(struct txn_layer *layer)
         server_txn_destroy(CONTAINER_OF(txn_of_node(node), struct server_txn, txn));
     walk = (struct table_walk){ 0 };
     while ((node = table_each(&layer->clients, &walk)))
-        client_destroy(CONTAINER_OF(txn_of_node(node), struct client_txn, txn));
+        client_txn_destroy(CONTAINER_OF(txn_of_node(node), struct client_txn, txn));
 }
 
 void txn_layer_destroy(struct txn_layer *layer)

@@ -7,6 +7,7 @@
  */
 #include "base/list.h"
 #include "base/table.h"
+#include "txn/identity.h"
 #include "txn/pool.h"
 #include "txn/txn.h"
 
@@ -153,7 +154,7 @@ struct sip_msg *txn_parse_own(struct txn *txn, struct arena *scratch, struct str
 uint64_t txn_request_hash(const struct txn_layer *layer, const struct sip_msg *request,
                           enum sip_method method);
 struct server_txn *txn_find_server(const struct txn_layer *layer, const struct sip_msg *request,
-                                   enum sip_method method);
+                                   enum sip_method method, uint64_t hash);
 uint64_t txn_branch_hash(const struct txn_layer *layer, struct str branch, enum sip_method method);
 struct client_txn *txn_find_client(const struct txn_layer *layer, struct str branch,
                                    enum sip_method method);
@@ -162,15 +163,15 @@ void txn_track_call(struct server_txn *txn);
 
 /* ---- server.c, client.c: what both kinds of each do ---- */
 
-void server_send(struct txn *txn, struct txn_input *input);
-void server_resend(struct txn *txn, struct txn_input *input);
-void server_abandon(struct txn *txn, struct txn_input *input);
-void server_end(struct txn *txn, struct txn_input *input);
-void server_report(struct txn *txn, enum err why);
+void server_txn_send(struct txn *txn, struct txn_input *input);
+void server_txn_resend(struct txn *txn, struct txn_input *input);
+void server_txn_abandon(struct txn *txn, struct txn_input *input);
+void server_txn_end(struct txn *txn, struct txn_input *input);
+void server_txn_report(struct txn *txn, enum err why);
 void server_txn_destroy(struct server_txn *txn);
 
-void client_deliver(struct txn *txn, struct txn_input *input);
-void client_time_out(struct txn *txn, struct txn_input *input);
-void client_lose(struct txn *txn, struct txn_input *input);
-void client_end(struct txn *txn, struct txn_input *input);
-void client_destroy(struct client_txn *txn);
+void client_txn_deliver(struct txn *txn, struct txn_input *input);
+void client_txn_time_out(struct txn *txn, struct txn_input *input);
+void client_txn_lose(struct txn *txn, struct txn_input *input);
+void client_txn_end(struct txn *txn, struct txn_input *input);
+void client_txn_destroy(struct client_txn *txn);

@@ -19,49 +19,37 @@ static enum sip_method owner_of(enum sip_method method)
     return method == SIP_ACK ? SIP_INVITE : method;
 }
 
-static uint64_t mix(const struct txn_layer *layer, const uint64_t *words, size_t count)
+/* The number that goes with the texts of a request. */
+static uint64_t number_of(const struct sip_msg *msg, enum sip_method method, uint16_t port)
 {
-    return hash_bytes(&layer->key, words, count * sizeof *words);
-}
-
-static uint64_t number_word(const struct sip_msg *msg, enum sip_method method, uint16_t port)
-{
-    return (uint64_t)msg->cseq << 32 | (uint64_t)port << 16 | (uint64_t)method;
+    return (uint64_t)msg->cseq << 32 | (uint64_t)port << 16 | (uint64_t)owner_of(method);
 }
 
 uint64_t txn_request_hash(const struct txn_layer *layer, const struct sip_msg *request,
                           enum sip_method method)
 {
     const struct sip_via *via = &request->via;
-    uint64_t words[] = {
-        hash_str(&layer->key, via->branch),
-        hash_str(&layer->key, via->host),
-        hash_str(&layer->key, request->call_id),
-        hash_str(&layer->key, request->from_tag),
-        number_word(request, owner_of(method), via->port),
-        via->is_rfc3261 ? 0 : hash_str(&layer->key, request->ruri),
-    };
+    struct str pieces[] = { via->branch, via->host, request->call_id, request->from_tag,
+                            request->ruri };
+    unsigned count = sizeof pieces / sizeof *pieces;
 
-    return mix(layer, words, sizeof words / sizeof *words);
+    if (via->is_rfc3261)
+        count--;
+    return txn_identity_hash(&layer->key, pieces, count, number_of(request, method, via->port));
 }
 
 static uint64_t call_hash(const struct txn_layer *layer, const struct sip_msg *request,
                           enum sip_method method)
 {
-    uint64_t words[] = {
-        hash_str(&layer->key, request->call_id),
-        hash_str(&layer->key, request->from_tag),
-        number_word(request, owner_of(method), 0),
-    };
+    struct str pieces[] = { request->call_id, request->from_tag };
 
-    return mix(layer, words, sizeof words / sizeof *words);
+    return txn_identity_hash(&layer->key, pieces, sizeof pieces / sizeof *pieces,
+                             number_of(request, method, 0));
 }
 
 uint64_t txn_branch_hash(const struct txn_layer *layer, struct str branch, enum sip_method method)
 {
-    uint64_t words[] = { hash_str(&layer->key, branch), (uint64_t)method };
-
-    return mix(layer, words, sizeof words / sizeof *words);
+    return hash_str(&layer->key, branch) ^ (uint64_t)method * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* Methods that we do not know share a number, so their names count. */
@@ -119,10 +107,9 @@ static struct server_txn *server_of_node(struct table_node *node)
 }
 
 struct server_txn *txn_find_server(const struct txn_layer *layer, const struct sip_msg *request,
-                                   enum sip_method method)
+                                   enum sip_method method, uint64_t hash)
 {
-    struct table_node *node =
-        table_find_first(&layer->servers, txn_request_hash(layer, request, method));
+    struct table_node *node = table_find_first(&layer->servers, hash);
 
     for (; node; node = table_find_next(node))
         if (is_owner(server_of_node(node), request, method))
@@ -194,7 +181,8 @@ static bool has_accepted(struct server_txn *txn, const struct sip_msg *request)
 
 static struct server_txn *find_invite(const struct txn_layer *layer, const struct sip_msg *request)
 {
-    struct server_txn *txn = txn_find_server(layer, request, SIP_INVITE);
+    uint64_t hash = txn_request_hash(layer, request, SIP_INVITE);
+    struct server_txn *txn = txn_find_server(layer, request, SIP_INVITE, hash);
 
     return txn ? txn : find_in_calls(layer, request, SIP_INVITE, has_same_branch);
 }
@@ -271,7 +259,8 @@ enum txn_match txn_receive_request(struct txn_layer *layer, const struct sip_msg
     (void)source;
     if (request->method == SIP_ACK)
         return match_ack(layer, request, out);
-    txn = txn_find_server(layer, request, request->method);
+    txn = txn_find_server(layer, request, request->method,
+                          txn_request_hash(layer, request, request->method));
     if (!txn)
         return match_new(layer, request, out);
     layer->counters.retransmissions_in++;

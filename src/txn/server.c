@@ -21,26 +21,26 @@ void txn_reply_flow(const struct sip_msg *request, const struct flow *source, bo
 /* ---- steps of both kinds ---- */
 
 /* Without memory the response still goes out; it is only not repeated. */
-void server_send(struct txn *txn, struct txn_input *input)
+void server_txn_send(struct txn *txn, struct txn_input *input)
 {
     (void)!txn_bytes_set(&txn->layer->pool, &txn->bytes, input->bytes, STR(""));
     input->err = txn_send_bytes(txn, input->bytes);
 }
 
-void server_resend(struct txn *txn, struct txn_input *input)
+void server_txn_resend(struct txn *txn, struct txn_input *input)
 {
     (void)input;
     txn_resend(txn);
 }
 
-void server_abandon(struct txn *txn, struct txn_input *input)
+void server_txn_abandon(struct txn *txn, struct txn_input *input)
 {
     (void)input;
     txn->state = ABANDONED;
     txn_start_end(txn, 64 * txn->layer->timers.t1);
 }
 
-void server_report(struct txn *txn, enum err why)
+void server_txn_report(struct txn *txn, enum err why)
 {
     struct server_txn *server = server_of(txn);
 
@@ -48,7 +48,7 @@ void server_report(struct txn *txn, enum err why)
         server->user->on_failure(server->context, server, why);
 }
 
-void server_end(struct txn *txn, struct txn_input *input)
+void server_txn_end(struct txn *txn, struct txn_input *input)
 {
     struct server_txn *server = server_of(txn);
 
@@ -60,7 +60,7 @@ void server_end(struct txn *txn, struct txn_input *input)
 
 /* ---- life ---- */
 
-static enum err server_create(struct txn_layer *layer, const struct sip_msg *request,
+static enum err server_create(struct txn_layer *layer, const struct sip_msg *request, uint64_t hash,
                               struct server_txn **out)
 {
     struct server_txn *server = txn_pool_take(&layer->pool, sizeof *server);
@@ -69,8 +69,7 @@ static enum err server_create(struct txn_layer *layer, const struct sip_msg *req
         return ERR_NOMEM;
     *server = (struct server_txn){ .request = request };
     server->txn.layer = layer;
-    if (table_insert(&layer->servers, &server->txn.node,
-                     txn_request_hash(layer, request, request->method))) {
+    if (table_insert(&layer->servers, &server->txn.node, hash)) {
         txn_pool_give(&layer->pool, server, sizeof *server);
         return ERR_NOMEM;
     }
@@ -99,14 +98,15 @@ enum err server_txn_open(struct txn_layer *layer, const struct sip_msg *request,
                          const struct flow *source, const struct server_txn_user *user,
                          void *context, struct server_txn **out)
 {
+    uint64_t hash = txn_request_hash(layer, request, request->method);
     struct server_txn *server;
     enum err err;
 
     if (request->method == SIP_ACK)
         return ERR_UNSUPPORTED;
-    if (txn_find_server(layer, request, request->method))
+    if (txn_find_server(layer, request, request->method, hash))
         return ERR_EXISTS;
-    if ((err = server_create(layer, request, &server)))
+    if ((err = server_create(layer, request, hash, &server)))
         return err;
     server->source = *source;
     server->user = user;

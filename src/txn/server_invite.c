@@ -19,7 +19,7 @@ static void accept_again(struct txn *txn, struct txn_input *input)
 /* No ACK can come over a connection that is gone. */
 static void refuse(struct txn *txn, struct txn_input *input)
 {
-    server_send(txn, input);
+    server_txn_send(txn, input);
     txn->state = COMPLETED;
     if (txn->is_reliable && input->err) {
         txn_end_soon(txn);
@@ -52,49 +52,49 @@ static void confirm(struct txn *txn, struct txn_input *input)
 static void give_up(struct txn *txn, struct txn_input *input)
 {
     txn->layer->counters.timeouts++;
-    server_report(txn, ERR_TIMEOUT);
-    server_end(txn, input);
+    server_txn_report(txn, ERR_TIMEOUT);
+    server_txn_end(txn, input);
 }
 
 static void lose_caller(struct txn *txn, struct txn_input *input)
 {
     (void)input;
-    server_report(txn, ERR_UNREACHABLE);
+    server_txn_report(txn, ERR_UNREACHABLE);
 }
 
 static void lose_ack(struct txn *txn, struct txn_input *input)
 {
-    server_report(txn, ERR_UNREACHABLE);
-    server_end(txn, input);
+    server_txn_report(txn, ERR_UNREACHABLE);
+    server_txn_end(txn, input);
 }
 
 txn_table txn_server_invite = {
     [PROCEEDING] = {
-        [GOT_REQUEST] = server_resend,
-        [REPLY_1XX] = server_send,
+        [GOT_REQUEST] = server_txn_resend,
+        [REPLY_1XX] = server_txn_send,
         [REPLY_2XX] = accept_call,
         [REPLY_FAILURE] = refuse,
-        [RELEASED] = server_abandon,
+        [RELEASED] = server_txn_abandon,
         [UNREACHABLE] = lose_caller,
     },
     [ACCEPTED] = {
         [REPLY_2XX] = accept_again,
-        [TIMER_L] = server_end,
+        [TIMER_L] = server_txn_end,
     },
     [COMPLETED] = {
-        [GOT_REQUEST] = server_resend,
+        [GOT_REQUEST] = server_txn_resend,
         [GOT_ACK] = confirm,
         [TIMER_G] = refuse_again,
         [TIMER_H] = give_up,
         [UNREACHABLE] = lose_ack,
     },
     [CONFIRMED] = {
-        [TIMER_I] = server_end,
+        [TIMER_I] = server_txn_end,
     },
     [ABANDONED] = {
-        [TIMER_END] = server_end,
+        [TIMER_END] = server_txn_end,
     },
     [ENDED] = {
-        [TIMER_END] = server_end,
+        [TIMER_END] = server_txn_end,
     },
 };

@@ -4,7 +4,7 @@
 
 static void proceed(struct txn *txn, struct txn_input *input)
 {
-    server_send(txn, input);
+    server_txn_send(txn, input);
     txn->state = PROCEEDING;
 }
 
@@ -12,7 +12,7 @@ static void complete(struct txn *txn, struct txn_input *input)
 {
     const struct txn_timers *timers = &txn->layer->timers;
 
-    server_send(txn, input);
+    server_txn_send(txn, input);
     txn->state = COMPLETED;
     txn_start_end(txn, txn->is_reliable ? timers->linger : 64 * timers->t1); /* timer J */
 }
@@ -22,21 +22,21 @@ txn_table txn_server_other = {
         [REPLY_1XX] = proceed,
         [REPLY_2XX] = complete,
         [REPLY_FAILURE] = complete,
-        [RELEASED] = server_abandon,
+        [RELEASED] = server_txn_abandon,
     },
     [PROCEEDING] = {
-        [GOT_REQUEST] = server_resend,
-        [REPLY_1XX] = server_send,
+        [GOT_REQUEST] = server_txn_resend,
+        [REPLY_1XX] = server_txn_send,
         [REPLY_2XX] = complete,
         [REPLY_FAILURE] = complete,
-        [RELEASED] = server_abandon,
+        [RELEASED] = server_txn_abandon,
     },
     [COMPLETED] = {
-        [GOT_REQUEST] = server_resend,
-        [TIMER_J] = server_end,
-        [UNREACHABLE] = server_end,
+        [GOT_REQUEST] = server_txn_resend,
+        [TIMER_J] = server_txn_end,
+        [UNREACHABLE] = server_txn_end,
     },
     [ABANDONED] = {
-        [TIMER_END] = server_end,
+        [TIMER_END] = server_txn_end,
     },
 };

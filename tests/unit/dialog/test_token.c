@@ -11,6 +11,8 @@
 
 static const uint8_t key[FLOW_TOKEN_KEY] = "the key of the tests, 32 bytes.";
 
+static struct flow_signer *signer;
+
 static struct flow flow(enum transport transport, const char *address, uint64_t connection,
                         uint16_t socket)
 {
@@ -27,7 +29,7 @@ static struct str write_token(char buffer[static FLOW_TOKEN_MAX], const struct f
     struct writer w = writer_over(buffer, FLOW_TOKEN_MAX);
     struct str text;
 
-    flow_token_write(&w, key, token);
+    flow_token_write(&w, signer, token);
     assert_int_equal(writer_finish(&w, &text), ERR_NONE);
     return text;
 }
@@ -71,7 +73,7 @@ static void check_round_trip(const struct flow_token *token)
     for (size_t i = 0; i < text.len; i++)
         assert_non_null(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.",
                                text.ptr[i]));
-    assert_int_equal(flow_token_read(text, key, &read), ERR_NONE);
+    assert_int_equal(flow_token_read(text, signer, &read), ERR_NONE);
     assert_true(is_same(token, &read));
 }
 
@@ -120,11 +122,11 @@ static void check_alterations(const struct flow_token *token)
         for (unsigned c = 0; c < 256; c++) {
             buffer[i] = (char)c;
             if (buffer[i] != original)
-                assert_int_equal(flow_token_read(text, key, &read), ERR_DENIED);
+                assert_int_equal(flow_token_read(text, signer, &read), ERR_DENIED);
         }
         buffer[i] = original;
     }
-    assert_int_equal(flow_token_read(text, key, &read), ERR_NONE);
+    assert_int_equal(flow_token_read(text, signer, &read), ERR_NONE);
 }
 
 static void test_an_altered_token_is_nothing(void **state)
@@ -145,10 +147,12 @@ static void test_a_shorter_or_longer_token_is_nothing(void **state)
 
     (void)state;
     for (size_t length = 0; length < text.len; length++)
-        assert_int_equal(flow_token_read((struct str){ buffer, length }, key, &read), ERR_DENIED);
+        assert_int_equal(flow_token_read((struct str){ buffer, length }, signer, &read),
+                         ERR_DENIED);
     memset(buffer + text.len, 'A', sizeof buffer - text.len);
     for (size_t length = text.len + 1; length <= sizeof buffer; length++)
-        assert_int_equal(flow_token_read((struct str){ buffer, length }, key, &read), ERR_DENIED);
+        assert_int_equal(flow_token_read((struct str){ buffer, length }, signer, &read),
+                         ERR_DENIED);
 }
 
 static void test_a_token_of_another_server_is_nothing(void **state)
@@ -157,12 +161,15 @@ static void test_a_token_of_another_server_is_nothing(void **state)
     char buffer[FLOW_TOKEN_MAX];
     struct str text = write_token(buffer, &token);
     uint8_t other[FLOW_TOKEN_KEY];
+    struct flow_signer *foreign;
 
     (void)state;
     for (unsigned i = 0; i < FLOW_TOKEN_KEY; i++) {
         memcpy(other, key, sizeof other);
         other[i] ^= 1;
-        assert_int_equal(flow_token_read(text, other, &read), ERR_DENIED);
+        assert_int_equal(flow_signer_create(other, &foreign), ERR_NONE);
+        assert_int_equal(flow_token_read(text, foreign, &read), ERR_DENIED);
+        flow_signer_destroy(foreign);
     }
 }
 
@@ -177,7 +184,7 @@ static void test_no_room_is_an_error(void **state)
         struct writer w = writer_over(buffer, room);
         struct str text;
 
-        flow_token_write(&w, key, &token);
+        flow_token_write(&w, signer, &token);
         assert_int_equal(writer_finish(&w, &text), ERR_LIMIT);
     }
 }
@@ -199,6 +206,20 @@ static void test_tags_have_a_hash(void **state)
     assert_int_not_equal(flow_token_tag_hash(STR("a1")), flow_token_tag_hash(STR("")));
 }
 
+static int make_signer(void **state)
+{
+    (void)state;
+    return flow_signer_create(key, &signer);
+}
+
+static int destroy_signer(void **state)
+{
+    (void)state;
+    flow_signer_destroy(signer);
+    flow_signer_destroy(NULL);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,5 +233,5 @@ int main(void)
         cmocka_unit_test(test_tags_have_a_hash),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_signer, destroy_signer);
 }
