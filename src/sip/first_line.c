@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sip/index.h"
 
+#include "sip/grammar.h"
+
 /* SIP-Version = "SIP" "/" 1*DIGIT "." 1*DIGIT; any but 2.0 is refused, but read all the same. */
 static void parse_version(struct cursor *c, struct sip_index *index)
 {
@@ -21,11 +23,11 @@ static void parse_version(struct cursor *c, struct sip_index *index)
 /* Of any scheme, but without headers (RFC 3261 §19.1.1). */
 static void check_ruri(struct sip_index *index, struct str ruri)
 {
-    struct sip_uri uri;
+    struct sip_uri uri = { 0 };
 
     if (ruri.len > index->limits->uri_bytes)
         sip_index_refuse(index, ERR_LIMIT, 414, "Request-URI too long");
-    else if (sip_uri_parse(ruri, &uri))
+    else if (sip_uri_read(ruri, &uri))
         sip_index_refuse(index, ERR_SYNTAX, 400, "Request-URI malformed");
     else if (uri.headers.len > 0)
         sip_index_refuse(index, ERR_SYNTAX, 400, "Request-URI with header fields");

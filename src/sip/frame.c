@@ -91,16 +91,17 @@ static bool find_length(struct str head, uint64_t *out)
     const char *end = head.ptr + head.len;
     uint64_t length = UINT64_MAX;
     struct sip_line line;
-    enum sip_hdr_id id;
-    struct str name;
-    struct str value;
+    struct sip_hdr hdr;
 
     if (!sip_line_take(head.ptr, end, &line))
         return false;
     while (sip_line_take_folded(line.end, end, &line) && line.text.len > 0) {
-        if (!sip_line_split(line.text, &id, &name, &value) || id != SIP_HDR_CONTENT_LENGTH)
+        char first = char_lower(line.text.ptr[0]);
+
+        if ((first != 'c' && first != 'l') || !sip_line_read_header(&line, &hdr) ||
+            hdr.id != SIP_HDR_CONTENT_LENGTH)
             continue;
-        if (!read_length(value, &length))
+        if (!read_length(hdr.value, &length))
             return false;
     }
     *out = length;

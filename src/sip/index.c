@@ -71,7 +71,7 @@ static void index_via(struct sip_index *index, struct str value)
 
     if (index->vias == 0) {
         msg->via_rest = value;
-        if (sip_list_next(&msg->via_rest, &top) && !sip_via_parse(top, &msg->via))
+        if (sip_list_next(&msg->via_rest, &top) && !sip_via_read(top, &msg->via))
             index->has_via = true;
         else
             refuse_syntax(index, "Via malformed");
@@ -82,7 +82,7 @@ static void index_via(struct sip_index *index, struct str value)
 static void index_nameaddr(struct sip_index *index, struct str value, struct sip_nameaddr *addr,
                            struct str *tag)
 {
-    if (sip_tagged_parse(value, addr, tag) || addr->is_star)
+    if (sip_nameaddr_read(value, addr, tag) || addr->is_star)
         refuse_syntax(index, "From or To malformed");
     else if (addr->uri.text.len > index->limits->uri_bytes)
         sip_index_refuse(index, ERR_LIMIT, 400, "URI too long");
@@ -170,13 +170,11 @@ static index_value_fn *const readers[SIP_HDR_IDS] = {
     [SIP_HDR_CONTACT] = index_contact,
 };
 
-/* More parameters in one of the values than allowed? Only long values can have that many. */
+/* More parameters in one of the values than allowed? */
 static bool has_too_many_params(struct str list, unsigned limit)
 {
     struct str value;
 
-    if (list.len <= 2 * (size_t)limit)
-        return false;
     while (sip_list_next(&list, &value)) {
         unsigned count = 0;
 
@@ -196,7 +194,8 @@ static void check_sizes(struct sip_index *index, const struct sip_hdr *hdr)
         sip_index_refuse(index, ERR_LIMIT, 400, "Header field name too long");
     if (hdr->value.len > limits->value_bytes)
         sip_index_refuse(index, ERR_LIMIT, 400, "Header field too long");
-    if (has_too_many_params(hdr->value, limits->params))
+    if (hdr->value.len > 2 * (size_t)limits->params && /* a shorter one cannot have that many */
+        has_too_many_params(hdr->value, limits->params))
         sip_index_refuse(index, ERR_LIMIT, 400, "Too many header parameters");
 }
 
@@ -223,24 +222,17 @@ static void check_line(struct sip_index *index, const struct sip_line *line)
 /* message-header = field-name HCOLON field-value; a line that is none is left out of the index. */
 static void index_line(struct sip_index *index, const struct sip_line *line)
 {
-    enum sip_hdr_id id;
-    struct sip_hdr *hdr;
-    struct str name;
-    struct str value;
+    struct sip_hdr *hdr = add_row(index);
 
     check_line(index, line);
-    if (line->has_stray_bytes || !sip_line_split(line->text, &id, &name, &value)) {
-        refuse_syntax(index, "Header field malformed");
-        return;
-    }
-    hdr = add_row(index);
     if (!hdr)
         return;
-    hdr->id = id;
-    hdr->name = name;
-    hdr->value = value;
-    hdr->line = str_between(line->text.ptr, line->end);
-    read_header(index, hdr);
+    if (sip_line_read_header(line, hdr)) {
+        read_header(index, hdr);
+    } else {
+        index->rows.count--;
+        refuse_syntax(index, "Header field malformed");
+    }
 }
 
 const char *sip_index_headers(struct sip_index *index, const char *at, const char *end)

@@ -95,35 +95,38 @@ static struct str trim_value(const char *at, const char *end)
     return str_between(at, end);
 }
 
-/* A name from the table is known to be a token, which spares most names the look at each byte. */
-bool sip_line_split(struct str text, enum sip_hdr_id *id, struct str *name, struct str *value)
+static struct str trim_name(const char *at, const char *colon)
 {
+    while (at < colon && is_blank(colon[-1]))
+        colon--;
+    return str_between(at, colon);
+}
+
+/* A name from the table is known to be a token, which spares most names the look at each byte. */
+bool sip_line_read_header(const struct sip_line *line, struct sip_hdr *out)
+{
+    struct str text = line->text;
     const char *colon = str_find_char(text, ':');
 
-    if (!colon)
+    if (!colon || line->has_stray_bytes)
         return false;
-    *name = str_between(text.ptr, colon);
-    while (name->len > 0 && is_blank(name->ptr[name->len - 1]))
-        name->len--;
-    *id = sip_hdr_find_id(*name);
-    if (*id == SIP_HDR_OTHER && !is_token(*name))
-        return false;
-    *value = trim_value(colon + 1, text.ptr + text.len);
-    return true;
+    out->name = trim_name(text.ptr, colon);
+    out->id = sip_hdr_find_id(out->name);
+    out->value = trim_value(colon + 1, text.ptr + text.len);
+    out->line = str_between(text.ptr, line->end);
+    return out->id != SIP_HDR_OTHER || is_token(out->name);
 }
 
 bool sip_are_header_lines(struct str lines)
 {
     struct sip_line line;
-    enum sip_hdr_id id;
-    struct str name;
-    struct str value;
+    struct sip_hdr hdr;
 
     while (lines.len > 0) {
         const char *end = lines.ptr + lines.len;
 
-        if (!sip_line_take(lines.ptr, end, &line) || line.has_bare_lf || line.has_stray_bytes ||
-            !sip_line_split(line.text, &id, &name, &value))
+        if (!sip_line_take(lines.ptr, end, &line) || line.has_bare_lf ||
+            !sip_line_read_header(&line, &hdr))
             return false;
         lines = str_between(line.end, end);
     }

@@ -19,7 +19,7 @@ struct sip_line {
 bool sip_line_take(const char *at, const char *end, struct sip_line *out);
 /* One header: a line with the folded lines that continue it. */
 bool sip_line_take_folded(const char *at, const char *end, struct sip_line *out);
-/* Splits "name SP* : value". False when the name is not a token or ':' is not there. */
-bool sip_line_split(struct str text, enum sip_hdr_id *id, struct str *name, struct str *value);
+/* "name SP* : value". False, *out being half filled, when it is not, or holds stray bytes. */
+bool sip_line_read_header(const struct sip_line *line, struct sip_hdr *out);
 /* True for nothing but whole lines of the form "name: value" CRLF, and for no line at all. */
 bool sip_are_header_lines(struct str lines);

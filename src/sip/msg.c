@@ -180,16 +180,14 @@ struct str sip_peek_call_id(struct str bytes)
     struct str rest = skip_line_ends(bytes);
     const char *end = rest.len ? rest.ptr + rest.len : rest.ptr;
     struct sip_line line = { .end = rest.ptr };
-    enum sip_hdr_id id;
-    struct str name;
-    struct str value;
+    struct sip_hdr hdr;
 
     while (sip_line_take_folded(line.end, end, &line) && line.text.len > 0) {
         char first = char_lower(line.text.ptr[0]);
 
-        if ((first == 'c' || first == 'i') && sip_line_split(line.text, &id, &name, &value) &&
-            id == SIP_HDR_CALL_ID)
-            return value;
+        if ((first == 'c' || first == 'i') && sip_line_read_header(&line, &hdr) &&
+            hdr.id == SIP_HDR_CALL_ID)
+            return hdr.value;
     }
     return (struct str){ 0 };
 }

@@ -56,7 +56,7 @@ static void parse_addr(struct cursor *c, struct sip_nameaddr *addr)
         text = take_bracketed(c);
     else
         text = take_addr_spec(c);
-    if (!c->fault && sip_uri_parse(text, &addr->uri))
+    if (!c->fault && sip_uri_read(text, &addr->uri))
         cursor_fail(c);
 }
 
@@ -80,7 +80,7 @@ static void parse_params(struct cursor *c, struct sip_nameaddr *addr, struct str
 
         if (!start)
             start = c->at;
-        param = sip_take_param(c);
+        sip_take_param(c, &param);
         if (tag && !c->fault)
             parse_tag(c, &param, tag);
     }
@@ -88,25 +88,25 @@ static void parse_params(struct cursor *c, struct sip_nameaddr *addr, struct str
         addr->params = str_between(start, c->at);
 }
 
-enum err sip_tagged_parse(struct str text, struct sip_nameaddr *out, struct str *tag)
+enum err sip_nameaddr_read(struct str text, struct sip_nameaddr *out, struct str *tag)
 {
     struct cursor c = cursor_over(str_trim(text));
-    struct sip_nameaddr addr = { .text = cursor_rest(&c) };
 
-    if (str_eq(addr.text, STR("*"))) {
-        addr.is_star = true;
-        *out = addr;
+    out->text = cursor_rest(&c);
+    out->is_star = str_eq(out->text, STR("*"));
+    if (out->is_star)
         return ERR_NONE;
-    }
-    parse_addr(&c, &addr);
-    parse_params(&c, &addr, tag);
-    if (cursor_finish(&c))
-        return ERR_SYNTAX;
-    *out = addr;
-    return ERR_NONE;
+    parse_addr(&c, out);
+    parse_params(&c, out, tag);
+    return cursor_finish(&c);
 }
 
 enum err sip_nameaddr_parse(struct str text, struct sip_nameaddr *out)
 {
-    return sip_tagged_parse(text, out, NULL);
+    struct sip_nameaddr addr = { 0 };
+
+    if (sip_nameaddr_read(text, &addr, NULL))
+        return ERR_SYNTAX;
+    *out = addr;
+    return ERR_NONE;
 }

@@ -26,15 +26,11 @@ static struct str take_gen_value(struct cursor *c)
     return cursor_take_any(c, class_param_value);
 }
 
-struct sip_param sip_take_param(struct cursor *c)
+void sip_take_param(struct cursor *c, struct sip_param *out)
 {
-    struct sip_param param = { .name = cursor_take(c, class_param_name) };
-
-    if (cursor_skip_sep(c, '=')) {
-        param.has_value = true;
-        param.value = take_gen_value(c);
-    }
-    return param;
+    out->name = cursor_take(c, class_param_name);
+    out->has_value = cursor_skip_sep(c, '=');
+    out->value = out->has_value ? take_gen_value(c) : (struct str){ 0 };
 }
 
 void sip_take_once(struct cursor *c, bool *seen)
@@ -52,7 +48,7 @@ bool sip_param_next(struct str *rest, struct sip_param *out)
     cursor_skip_lws(&c);
     while (cursor_skip_sep(&c, ';'))
         continue;
-    param = sip_take_param(&c);
+    sip_take_param(&c, &param);
     cursor_skip_lws(&c);
     if (c.fault || (!cursor_at_end(&c) && cursor_peek(&c) != ';'))
         return false;

@@ -136,19 +136,26 @@ static bool has_only_uri_bytes(struct str text)
     return cursor_finish(&c) == ERR_NONE;
 }
 
-enum err sip_uri_parse(struct str text, struct sip_uri *out)
+enum err sip_uri_read(struct str text, struct sip_uri *out)
 {
-    struct sip_uri uri = { .text = text };
     struct str scheme;
     struct str rest;
     struct cursor c;
 
+    out->text = text;
     if (!has_only_uri_bytes(text) || !str_split(text, ':', &scheme, &rest) ||
-        !find_scheme(scheme, &uri.scheme))
+        !find_scheme(scheme, &out->scheme))
         return ERR_SYNTAX;
     c = cursor_over(rest);
-    schemes[uri.scheme].parse_rest(&c, &uri);
-    if (cursor_finish(&c))
+    schemes[out->scheme].parse_rest(&c, out);
+    return cursor_finish(&c);
+}
+
+enum err sip_uri_parse(struct str text, struct sip_uri *out)
+{
+    struct sip_uri uri = { 0 };
+
+    if (sip_uri_read(text, &uri))
         return ERR_SYNTAX;
     *out = uri;
     return ERR_NONE;

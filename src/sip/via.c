@@ -62,9 +62,10 @@ static struct str *place_of(struct sip_via *via, struct str name)
 /* via-params = via-ttl / via-maddr / via-received / via-branch / response-port / via-extension */
 static void parse_via_param(struct cursor *c, struct sip_via *via)
 {
-    struct sip_param param = sip_take_param(c);
+    struct sip_param param;
     struct str *place;
 
+    sip_take_param(c, &param);
     if (c->fault)
         return;
     if (str_ieq(param.name, STR("rport"))) {
@@ -100,18 +101,25 @@ static bool has_cookie(struct str branch)
 }
 
 /* via-parm = sent-protocol LWS sent-by *( SEMI via-params ) */
-enum err sip_via_parse(struct str text, struct sip_via *out)
+enum err sip_via_read(struct str text, struct sip_via *out)
 {
     struct cursor c = cursor_over(str_trim(text));
-    struct sip_via via = { .text = cursor_rest(&c) };
 
-    parse_sent_protocol(&c, &via);
+    out->text = cursor_rest(&c);
+    parse_sent_protocol(&c, out);
     expect_lws(&c);
-    parse_sent_by(&c, &via);
-    parse_via_params(&c, &via);
-    if (cursor_finish(&c))
+    parse_sent_by(&c, out);
+    parse_via_params(&c, out);
+    out->is_rfc3261 = has_cookie(out->branch);
+    return cursor_finish(&c);
+}
+
+enum err sip_via_parse(struct str text, struct sip_via *out)
+{
+    struct sip_via via = { 0 };
+
+    if (sip_via_read(text, &via))
         return ERR_SYNTAX;
-    via.is_rfc3261 = has_cookie(via.branch);
     *out = via;
     return ERR_NONE;
 }

@@ -98,14 +98,14 @@ static void test_star(void **state)
 
 static void test_tag_comes_once(void **state)
 {
-    struct sip_nameaddr addr;
+    struct sip_nameaddr addr = { 0 };
     struct str tag = { 0 };
 
     (void)state;
-    assert_int_equal(sip_tagged_parse(STR("<sip:a@b>;x;TAG=1"), &addr, &tag), ERR_NONE);
+    assert_int_equal(sip_nameaddr_read(STR("<sip:a@b>;x;TAG=1"), &addr, &tag), ERR_NONE);
     assert_text(tag, "1");
     tag = (struct str){ 0 };
-    assert_int_equal(sip_tagged_parse(STR("<sip:a@b>;tag=1;tag=1"), &addr, &tag), ERR_SYNTAX);
+    assert_int_equal(sip_nameaddr_read(STR("<sip:a@b>;tag=1;tag=1"), &addr, &tag), ERR_SYNTAX);
 }
 
 int main(void)
