@@ -62,7 +62,7 @@ static void on_row(void *context, const struct store_result *result)
     enum auth_outcome outcome = check_row(check, result);
 
     check->verdict = auth_verdict(check->run, outcome);
-    if (result->err)
+    if (result->err && result->err != ERR_NOT_NOW) /* the server stops */
         log_error("auth_db: the subscriber cannot be read: %s", err_name(result->err));
     if (outcome == AUTH_OK && check->must_match_user && !is_same_user(check))
         check->verdict = (enum verdict)-8;

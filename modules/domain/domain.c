@@ -64,7 +64,8 @@ static void take_list(void *context, const struct store_result *result)
     struct domain_list *list = result->err ? NULL : list_of(result), *old;
 
     if (!list) {
-        log_warning("domain: the table cannot be read: %s", err_name(result->err));
+        if (result->err != ERR_NOT_NOW) /* the server stops */
+            log_warning("domain: the table cannot be read: %s", err_name(result->err));
         return;
     }
     pthread_rwlock_wrlock(&domain->lock);

@@ -24,7 +24,7 @@ static void on_count(void *context, const struct store_result *result)
 {
     struct question *question = context;
 
-    if (result->err)
+    if (result->err && result->err != ERR_NOT_NOW) /* the server stops */
         log_error("uri_db: the query failed: %s", err_name(result->err));
     question->verdict = !result->err && result->row_count > 0 ? VERDICT_TRUE : VERDICT_FALSE;
     question->is_done = true;

@@ -256,6 +256,8 @@ static void daemon_fini(struct daemon *daemon)
 {
     control_stop(daemon->control);
     workers_stop(daemon->workers);
+    store_close_to_workers(); /* so that runs which wait get to their end */
+    workers_finish(daemon->workers);
     if (daemon->server)
         server_unload_modules(daemon->server);
     workers_destroy(daemon->workers);

@@ -183,6 +183,16 @@ void workers_stop(struct workers *workers)
     }
 }
 
+void workers_finish(struct workers *workers)
+{
+    if (!workers)
+        return;
+    for (unsigned i = 0; i < workers->count; i++) {
+        loop_stop(workers->seats[i].loop);
+        loop_run(workers->seats[i].loop);
+    }
+}
+
 void workers_destroy(struct workers *workers)
 {
     if (!workers)

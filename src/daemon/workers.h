@@ -13,6 +13,8 @@ MUST_USE enum err workers_start(struct server *server, struct net_sockets *socke
                                 struct net_shared *shared, struct workers **out);
 /* Stops the loops and joins the threads. Twice is fine. */
 void workers_stop(struct workers *workers);
+/* Once stopped, and once nobody posts any more: runs what was posted, on the thread of the caller. */
+void workers_finish(struct workers *workers);
 /* Stops, and frees everything. Stores must be closed by then: they post to the loops. */
 void workers_destroy(struct workers *workers);
 /* Runs a function on a worker's thread: what store/ needs to deliver results. */

@@ -142,6 +142,24 @@ static void run_writes(struct queue *queue, struct statements *finished)
         fail_all(finished, err);
 }
 
+static bool is_closed_to(struct queue *queue, const struct statement *statement)
+{
+    bool is_closed;
+
+    lock_take(&queue->lock);
+    is_closed = statement->worker && queue->is_closed_to_workers;
+    lock_give(&queue->lock);
+    return is_closed;
+}
+
+static void run_read(struct queue *queue, struct statement *statement)
+{
+    if (is_closed_to(queue, statement))
+        statement->answer.result.err = ERR_NOT_NOW;
+    else
+        run(queue, statement);
+}
+
 static void run_some(struct queue *queue, const struct statement *next)
 {
     struct statements finished;
@@ -153,7 +171,7 @@ static void run_some(struct queue *queue, const struct statement *next)
     } else {
         struct statement *statement = take_next(queue);
 
-        run(queue, statement);
+        run_read(queue, statement);
         statements_append(&finished, statement);
     }
     lock_give(queue->in_use);
@@ -191,6 +209,8 @@ static enum err add_locked(struct queue *queue, struct statement *statement)
 {
     enum err err;
 
+    if (statement->worker && queue->is_closed_to_workers)
+        return ERR_NOT_NOW;
     if (queue->waiting_count >= QUEUE_STATEMENTS_MAX ||
         statement->bytes > QUEUE_BYTES_MAX - queue->waiting_bytes)
         return ERR_LIMIT;
@@ -222,6 +242,13 @@ void queue_drain(struct queue *queue)
     lock_take(&queue->lock);
     while (queue->unfinished)
         pthread_cond_wait(&queue->is_idle, &queue->lock.mutex);
+    lock_give(&queue->lock);
+}
+
+void queue_close_to_workers(struct queue *queue)
+{
+    lock_take(&queue->lock);
+    queue->is_closed_to_workers = true;
     lock_give(&queue->lock);
 }
 

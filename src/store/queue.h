@@ -28,6 +28,7 @@ struct queue {
     size_t waiting_bytes;
     unsigned unfinished; /* waiting, or being run or delivered */
     bool is_started;
+    bool is_closed_to_workers;
     bool is_stopping;
     pthread_t thread;
 };
@@ -39,3 +40,8 @@ void queue_fini(struct queue *queue);
 /* Takes the statement over on success. ERR_LIMIT: too much is waiting. */
 MUST_USE enum err queue_add(struct queue *queue, struct statement *statement);
 void queue_drain(struct queue *queue);
+/*
+ * From now on no worker is answered with rows: questions of workers that wait, and new ones, fail
+ * with ERR_NOT_NOW. Everything else goes on.
+ */
+void queue_close_to_workers(struct queue *queue);

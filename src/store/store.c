@@ -66,6 +66,20 @@ void store_set_embedded_path(const char *path)
     lock_give(&registry.lock);
 }
 
+void store_close_to_workers(void)
+{
+    lock_take(&registry.lock);
+    LIST_EACH(node, &registry.stores)
+    {
+        queue_close_to_workers(&CONTAINER_OF(node, struct store, node)->queue);
+    }
+    LIST_EACH(node, &registry.stores)
+    {
+        queue_drain(&CONTAINER_OF(node, struct store, node)->queue);
+    }
+    lock_give(&registry.lock);
+}
+
 /* --- opening --- */
 
 struct url {

@@ -12,6 +12,11 @@ typedef void store_post_fn(struct worker *worker, void (*run)(void *argument), v
 /* Without one, results are delivered on the thread of the store. */
 void store_set_poster(store_post_fn *post);
 /*
+ * Before the end: whatever a worker has asked of an open store gets its answer posted, mostly
+ * ERR_NOT_NOW, and nothing new is taken from workers. Writes go on until store_close().
+ */
+void store_close_to_workers(void);
+/*
  * The simulated world has one thread and no time to wait: store_query() runs the statement at once
  * and calls `done` before it returns.
  */

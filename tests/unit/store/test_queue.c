@@ -240,6 +240,40 @@ static void test_results_go_to_the_worker_that_asked(void **state)
     rig_fini(&rig);
 }
 
+static enum err ask_as_worker(struct store *store, struct tally *tally)
+{
+    return store_query(store, (struct worker *)tally, STR("SELECT 1"), NULL, 0, count_done, tally);
+}
+
+static void test_the_end_answers_every_worker(void **state)
+{
+    struct rig rig;
+    struct tally tally = { .number = -1 }, writes = { .number = -1 };
+    sem_t gate;
+
+    (void)state;
+    rig_init(&rig);
+    rig_open(&rig);
+    make_table(&rig);
+    sem_init(&gate, 0, 0);
+    assert_int_equal(store_query(rig.store, NULL, STR("SELECT 1"), NULL, 0, wait_for_gate, &gate),
+                     ERR_NONE);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(ask_as_worker(rig.store, &tally), ERR_NONE);
+        assert_int_equal(insert(rig.store, i, count_done, &writes), ERR_NONE);
+    }
+    sem_post(&gate);
+    store_close_to_workers();
+    assert_int_equal(tally.done, 10);
+    assert_int_equal(ask_as_worker(rig.store, &tally), ERR_NOT_NOW);
+    assert_int_equal(insert(rig.store, 10, count_done, &writes), ERR_NONE);
+    store_drain(rig.store);
+    assert_int_equal(writes.done, 11);
+    assert_int_equal(writes.failed, 0);
+    sem_destroy(&gate);
+    rig_fini(&rig);
+}
+
 static void ask_again(void *context, const struct store_result *result)
 {
     struct rig *rig = context;
@@ -475,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_waiting_bytes_are_limited_too),
         cmocka_unit_test(test_locked_database_fails_all_that_wait),
         cmocka_unit_test(test_results_go_to_the_worker_that_asked),
+        cmocka_unit_test(test_the_end_answers_every_worker),
         cmocka_unit_test(test_synchronous_store_answers_at_once),
         cmocka_unit_test(test_done_may_ask_again),
         cmocka_unit_test(test_many_threads_hand_in),
