@@ -93,7 +93,8 @@ void proxy_leg_fail(struct leg *leg, enum err err, unsigned status)
     proxy_leg_finish(leg, status);
 }
 
-void proxy_leg_let_go(struct leg *leg)
+/* Forgets the client transaction, which ends by itself. */
+static void let_go(struct leg *leg)
 {
     struct client_txn *txn = leg->branch.txn;
 
@@ -117,7 +118,7 @@ static void give_up(struct leg *leg)
         leg->branch.is_cancelled = true;
         client_txn_cancel(txn, STR(""));
     } else {
-        proxy_leg_let_go(leg);
+        let_go(leg);
     }
 }
 
@@ -340,7 +341,7 @@ bool proxy_leg_fail_over(struct leg *leg)
         return false;
     if (leg->branch.txn)
         client_txn_cancel(leg->branch.txn, STR(""));
-    proxy_leg_let_go(leg);
+    let_go(leg);
     if (send_next(leg, &err))
         return false;
     leg->branch.state = BRANCH_CALLING;

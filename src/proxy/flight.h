@@ -155,8 +155,6 @@ struct hop_choice {
 
 enum err proxy_hop_choose(const struct flight *flight, const struct target *target,
                           struct str destination, struct hop_choice *out);
-/* "proto:host:port", "host:port" or a URI. */
-enum err proxy_hop_parse(struct str destination, struct resolve_query *out);
 /* Copies what the resolver found into the request's arena. */
 enum err proxy_hop_copy(struct flight *flight, const struct target *target, const struct flow *hops,
                         unsigned count, struct flow **out, unsigned *out_count);
@@ -188,8 +186,6 @@ void proxy_leg_start(struct leg *leg);
 void proxy_leg_finish(struct leg *leg, unsigned status);
 /* Gives up a leg that was not sent. */
 void proxy_leg_fail(struct leg *leg, enum err err, unsigned status);
-/* Forgets the client transaction, which ends by itself. */
-void proxy_leg_let_go(struct leg *leg);
 /* Tries the next address; false when there is none, or no use in it. */
 bool proxy_leg_fail_over(struct leg *leg);
 void proxy_leg_start_timer(struct leg *leg, bool is_ringing);

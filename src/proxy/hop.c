@@ -58,7 +58,8 @@ static enum err parse_host_port(struct str text, struct resolve_query *out)
     return out->host.len ? ERR_NONE : ERR_SYNTAX;
 }
 
-enum err proxy_hop_parse(struct str destination, struct resolve_query *out)
+/* "proto:host:port", "host:port" or a URI. */
+static enum err query_of_destination(struct str destination, struct resolve_query *out)
 {
     struct str proto, rest;
 
@@ -106,7 +107,7 @@ enum err proxy_hop_choose(const struct flight *flight, const struct target *targ
 
     *out = (struct hop_choice){ 0 };
     if (destination.len)
-        err = proxy_hop_parse(destination, &out->query);
+        err = query_of_destination(destination, &out->query);
     else if (target->has_flow) /* whoever writes dst_uri gives the flow up */
         return choose_flow(target, out);
     else if (target->dst_uri.len)

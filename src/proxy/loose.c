@@ -5,7 +5,6 @@
 
 enum {
     ROUTES_MAX = 64,
-    ROUTES_ROOM = 16 * 1024,
 };
 
 /* The Route values that are left: values[first] to values[count - 1]. */

@@ -38,7 +38,6 @@ struct storm {
     unsigned out_count;
     unsigned serial;
     unsigned relays, relays_done;
-    unsigned seen; /* messages looked at */
 };
 
 static struct storm *storm; /* of the test that runs */
