@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of the process: background, pid file, signals, privileges, readiness."""
+import contextlib
 import os
 import pwd
 import signal
@@ -240,15 +241,21 @@ def tells_systemd(rig):
         equal(notify.recv(4096), b'STOPPING=1', 'the end')
 
 
+def socket_inodes(pid):
+    inodes = set()
+    for fd in os.listdir(f'/proc/{pid}/fd'):
+        with contextlib.suppress(FileNotFoundError):  # a file that was open for a moment
+            link = os.readlink(f'/proc/{pid}/fd/{fd}')
+            if link.startswith('socket:'):
+                inodes.add(link[8:-1])
+    return inodes
+
+
 @case()
 def opens_nothing_else(rig):
     """After a default start nothing but SIP listens, and nothing of it for everybody."""
     server = rig.server()
-    inodes = set()
-    for fd in os.listdir(f'/proc/{server.pid}/fd'):
-        link = os.readlink(f'/proc/{server.pid}/fd/{fd}')
-        if link.startswith('socket:'):
-            inodes.add(link[8:-1])
+    inodes = socket_inodes(server.pid)
     sockets = set()
     for table in ('udp', 'udp6', 'tcp', 'tcp6'):
         with open(f'/proc/net/{table}') as lines:
