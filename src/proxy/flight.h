@@ -59,12 +59,11 @@ struct leg {
     bool is_replica; /* its responses are dropped */
     bool is_refused; /* the reply route has made a failure of it: nothing it says counts */
     bool is_pumping;
-    bool has_failover; /* more than one hop may be tried */
-    unsigned attempt;  /* at sending */
-    struct sip_edits
-        clean;          /* the edits before on_branch_ready, when there may be another attempt */
-    struct held *queue; /* responses in order; the first may be waiting for its reply route */
-    struct held *final; /* the failure that branch.response is */
+    bool has_failover;      /* more than one hop may be tried */
+    unsigned attempt;       /* at sending */
+    struct sip_edits clean; /* the edits before on_branch_ready, for another attempt */
+    struct held *queue;     /* responses in order; the first may be waiting for its reply route */
+    struct held *final;     /* the failure that branch.response is */
     unsigned queued;
     char *tag; /* the bytes of branch.to_tag */
     size_t tag_room;
