@@ -25,10 +25,24 @@ struct control {
     pthread_t thread;
 };
 
-static bool write_all(int fd, const char *bytes, size_t length)
+/* True when `fd` is ready before the time is up and nobody wants us to stop. */
+static bool wait_for(struct control *control, int fd, short events, int timeout)
+{
+    struct pollfd fds[] = { { fd, events, 0 }, { control->wake, POLLIN, 0 } };
+
+    return poll(fds, 2, timeout) > 0 && !(fds[1].revents & POLLIN) && fds[0].revents;
+}
+
+static bool write_all(struct control *control, int client, const char *bytes, size_t length)
 {
     while (length > 0) {
-        ssize_t written = send(fd, bytes, length, MSG_NOSIGNAL);
+        ssize_t written = send(client, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (written < 0 && errno == EAGAIN) {
+            if (!wait_for(control, client, POLLOUT, CLIENT_TIMEOUT))
+                return false;
+            continue;
+        }
         if (written <= 0 && errno != EINTR)
             return false;
         if (written > 0) {
@@ -42,18 +56,25 @@ static bool write_all(int fd, const char *bytes, size_t length)
 static bool answer_line(struct control *control, int client, struct str line)
 {
     char *text = control_answer(&control->context, line);
-    bool ok = text && write_all(client, text, strlen(text)) && write_all(client, "\n", 1);
+    bool ok = text && write_all(control, client, text, strlen(text)) &&
+              write_all(control, client, "\n", 1);
 
     free(text);
     return ok;
 }
 
-/* True when a byte may be read before the time is up and nobody wants us to stop. */
-static bool wait_for(struct control *control, int fd, int timeout)
+/* Each whole line gets its answer, and what follows the last one stays in the buffer. */
+static bool answer_lines(struct control *control, int client, char *buffer, size_t *length)
 {
-    struct pollfd fds[] = { { fd, POLLIN, 0 }, { control->wake, POLLIN, 0 } };
+    char *end;
 
-    return poll(fds, 2, timeout) > 0 && !(fds[1].revents & POLLIN) && fds[0].revents;
+    while ((end = memchr(buffer, '\n', *length))) {
+        if (!answer_line(control, client, str_between(buffer, end)))
+            return false;
+        *length -= (size_t)(end + 1 - buffer);
+        memmove(buffer, end + 1, *length);
+    }
+    return true;
 }
 
 static void serve(struct control *control, int client)
@@ -61,20 +82,15 @@ static void serve(struct control *control, int client)
     char *buffer = malloc(REQUEST_BYTES_MAX);
     size_t length = 0;
 
-    while (buffer && length < REQUEST_BYTES_MAX && wait_for(control, client, CLIENT_TIMEOUT)) {
+    while (buffer && length < REQUEST_BYTES_MAX &&
+           wait_for(control, client, POLLIN, CLIENT_TIMEOUT)) {
         ssize_t got = read(client, buffer + length, REQUEST_BYTES_MAX - length);
-        char *end;
 
         if (got <= 0)
             break;
         length += (size_t)got;
-        end = memchr(buffer, '\n', length);
-        if (!end)
-            continue;
-        if (!answer_line(control, client, str_between(buffer, end)))
+        if (!answer_lines(control, client, buffer, &length))
             break;
-        length -= (size_t)(end + 1 - buffer);
-        memmove(buffer, end + 1, length);
     }
     free(buffer);
     close(client);
@@ -82,13 +98,12 @@ static void serve(struct control *control, int client)
 
 static void *run_control(void *argument)
 {
-    const struct timeval timeout = { CLIENT_TIMEOUT / 1000, 0 };
     struct control *control = argument;
 
     for (;;) {
         int client;
 
-        if (!wait_for(control, control->listener, -1)) {
+        if (!wait_for(control, control->listener, POLLIN, -1)) {
             struct pollfd wake = { control->wake, POLLIN, 0 };
             if (poll(&wake, 1, 0) > 0)
                 return NULL;
@@ -97,7 +112,6 @@ static void *run_control(void *argument)
         client = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC);
         if (client < 0)
             continue;
-        setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
         serve(control, client);
     }
 }
