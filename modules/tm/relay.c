@@ -9,13 +9,13 @@ enum {
     RELAY_FLAGS = 7,
 };
 
-/* "0x2" or "2"; false for anything larger than the flags there are. */
+/* "0x02" or "2"; false for anything larger than the flags there are. */
 static bool parse_flags(struct str text, unsigned *out)
 {
     uint64_t number = 0;
 
-    if (str_istarts(text, STR("0x")) && text.len == 3)
-        text = str_skip(text, 2);
+    if (str_istarts(text, STR("0x")))
+        text = str_skip(text, 2); /* one digit of either base means the same */
     if (str_to_uint(text, 0, RELAY_FLAGS, &number))
         return false;
     *out = (unsigned)number;
