@@ -128,7 +128,8 @@ static void follow_request(struct phone *phone, const struct siptext *text)
     struct dialog *dialog;
     uint64_t cseq = 0;
 
-    if (!call && !is_invite && !str_eq(text->method, STR("SUBSCRIBE")))
+    if (!call && (siptext_param(siptext_value(text, STR("To")), STR("tag")).len ||
+                  (!is_invite && !str_eq(text->method, STR("SUBSCRIBE")))))
         return;
     if (!call) {
         call = phone_make_call(phone, siptext_value(text, STR("Call-ID")));

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stage.h"
+
+#include <stdio.h>
+
+#include "support/simnat.h"
+
+enum {
+    SCRIPT_MAX = 1 << 16,
+    AFTERMATH = 660000,
+};
+
+struct world *stage_open(const char *name, const char *more, struct world_options *options)
+{
+    static char script[SCRIPT_MAX];
+    char path[512];
+    struct world *world;
+    size_t length;
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/%s.cfg", CONFIG_FOLDER, name);
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    length = fread(script, 1, sizeof script - 1, file);
+    fclose(file);
+    length += (size_t)snprintf(script + length, sizeof script - length, "\n%s\n", more);
+    assert_true(length < sizeof script);
+    options->script = (struct str){ script, length };
+    options->script_path = name;
+    world = world_create(options);
+    assert_non_null(world);
+    return world;
+}
+
+void stage_nat(struct sim_nat *nat, struct world *world, const char *name, const char *outside,
+               enum nat_kind kind)
+{
+    *nat = (struct sim_nat){ .name = name, .kind = kind, .timeout = 60000 };
+    assert_int_equal(addr_parse_ip(str_of(outside), &nat->outside), ERR_NONE);
+    simnet_add_nat(&world->net, nat);
+}
+
+void stage_phone(struct phone *phone, struct world *world, const char *name, const char *user,
+                 const char *ip, struct sim_nat *nat)
+{
+    struct phone_options options = { .name = name,
+                                     .user = user,
+                                     .domain = "example.com",
+                                     .password = "secret",
+                                     .realm = nat,
+                                     .proxy = world->listeners[0].bound };
+
+    assert_int_equal(addr_parse_ip(str_of(ip), &options.ip), ERR_NONE);
+    phone_init(phone, world, &options);
+}
+
+void stage_ask(struct phone *phone, const char *method, const char *target)
+{
+    struct draft draft;
+
+    phone_request(phone, &draft, str_of(method), str_of(target), NULL, SAY_USUAL);
+    phone_send_draft(&draft);
+}
+
+const struct heard *stage_heard(const struct phone *phone, const char *method, unsigned status)
+{
+    const struct heard *found = NULL;
+
+    for (const struct heard *heard = phone->heard; heard; heard = heard->next)
+        if (str_eq(heard->text.method, str_of(method)) && heard->text.is_request == (status == 0) &&
+            (status == 0 || heard->text.status == status))
+            found = heard;
+    return found;
+}
+
+void stage_answer(struct phone *phone, const char *method, unsigned status)
+{
+    const struct heard *request = stage_heard(phone, method, 0);
+    struct draft draft;
+
+    if (!request)
+        return;
+    phone_response(phone, &draft, request, status, STR(""), SAY_USUAL);
+    phone_send_draft(&draft);
+}
+
+void stage_register(struct phone *phone)
+{
+    stage_ask(phone, "REGISTER", "");
+    world_run_for(phone->world, 300);
+    assert_non_null(stage_heard(phone, "REGISTER", 200));
+}
+
+void stage_expect_clean(struct world *world)
+{
+    world_run_for(world, AFTERMATH);
+    assert_int_equal(world_transactions(world), 0);
+    assert_int_equal(world_bytes(world), 0);
+    assert_int_equal(world_media_ports(world), 0);
+}
