@@ -32,6 +32,8 @@ unsigned nat_test(struct run *run, unsigned wanted);
 bool nat_is_private(const struct addr *addr);
 /* The first Contact with a URI that has a host. */
 bool nat_find_contact(const struct sip_msg *msg, struct sip_nameaddr *out);
+/* host [ ":" port ] as it stands in a URI: what a repair replaces. */
+struct str nat_hostport(const struct sip_uri *uri);
 /*
  * Replaces host and port of the first Contact by the source of the message, in what is sent on and
  * for save(). ERR_NOT_FOUND: no Contact. ERR_EXISTS: it has been replaced already.

@@ -45,18 +45,6 @@ static const struct nathelper *state_of(const struct call *call)
     return module_state(call->module);
 }
 
-static const char *hostport_end(const struct sip_uri *uri)
-{
-    const char *end = uri->host.ptr + uri->host.len;
-
-    if (uri->has_port) {
-        end++;
-        while (end < uri->text.ptr + uri->text.len && *end >= '0' && *end <= '9')
-            end++;
-    }
-    return end;
-}
-
 /* True when an alias has been added to this message. */
 static bool has_added(const struct call *call)
 {
@@ -112,15 +100,16 @@ enum verdict add_contact_alias(struct call *call)
     struct addr addr = run->source.peer;
     enum transport transport = run->source.transport;
     struct sip_nameaddr contact;
-    struct str alias;
+    struct str alias, hostport;
 
     if (call->arg_count == 1 || call->arg_count == 2 ||
         (call->arg_count == 3 && !read_args(call, &addr, &transport)) || has_added(call))
         return VERDICT_ERROR;
     if (!nat_find_contact(run->msg, &contact) || is_where_it_says(&contact.uri, &addr, transport))
         return (enum verdict)NOTHING_TO_DO;
+    hostport = nat_hostport(&contact.uri);
     if (write_alias(call, &addr, transport, &alias) ||
-        add_uri_param(run, &contact, hostport_end(&contact.uri), alias))
+        add_uri_param(run, &contact, hostport.ptr + hostport.len, alias))
         return VERDICT_ERROR;
     return (enum verdict)ADDED;
 }

@@ -5,8 +5,7 @@ enum {
     HOSTPORT_MAX = 64,
 };
 
-/* host [ ":" port ] as it stands in the URI. */
-static struct str hostport_of(const struct sip_uri *uri)
+struct str nat_hostport(const struct sip_uri *uri)
 {
     const char *end = uri->host.ptr + uri->host.len;
     const char *limit = uri->text.ptr + uri->text.len;
@@ -55,6 +54,6 @@ enum err nat_fix_contact(struct run *run)
     addr_write(&w, &run->source.peer);
     err = str_copy(run->arena, writer_text(&w), &text);
     if (!err)
-        err = sip_edit_replace(run->edits, run->msg, hostport_of(&contact.uri), text);
+        err = sip_edit_replace(run->edits, run->msg, nat_hostport(&contact.uri), text);
     return err ? err : drop_maddr(run, &contact.uri);
 }

@@ -135,6 +135,23 @@ static enum err get_version(const struct variable_use *use, struct value *out)
     return give_text(out, server_signature(run_server(use->run)));
 }
 
+/* Why the last attempt to forward failed; 0 and null when none did. */
+static enum err get_error_status(const struct variable_use *use, struct value *out)
+{
+    return give_int(out, use->run->request->error_status);
+}
+
+static enum err get_error_reason(const struct variable_use *use, struct value *out)
+{
+    return give_text_or_null(out, use->run->request->error_reason);
+}
+
+static enum err get_nothing(const struct variable_use *use, struct value *out)
+{
+    (void)use;
+    return give_null(out);
+}
+
 static enum err get_sruid(const struct variable_use *use, struct value *out)
 {
     struct str text;
@@ -172,6 +189,11 @@ const struct mod_variable time_variables[] = {
     { .name = "version", .inner = INNER_OPTIONAL, .get = get_version, .doc = "Name and version of the server." },
     R("sruid", get_sruid, "A text that is unique."),
     R("RANDOM", get_random, "A random number."),
+    R("err.rcode", get_error_status, "Status that says why forwarding failed."),
+    R("err.rreason", get_error_reason, "Reason that goes with it."),
+    R("err.class", get_nothing, "Null: errors have no class."),
+    R("err.level", get_nothing, "Null: errors have no level."),
+    R("err.info", get_nothing, "Null: the log says more."),
     R("true", get_true, "1."),
     { 0 },
 };

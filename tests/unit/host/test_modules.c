@@ -18,28 +18,29 @@ struct row {
     const char *sent[4]; /* must be in what is sent first; "!text" must not */
 };
 
-#define HEAD                                                                                    \
-    "loadmodule \"sl.so\"\nloadmodule \"tm.so\"\nloadmodule \"rr.so\"\n"                        \
-    "loadmodule \"maxfwd.so\"\nloadmodule \"textops.so\"\nloadmodule \"xlog.so\"\n"             \
-    "loadmodule \"nathelper.so\"\n"                                                             \
+#define HEAD                                                                                       \
+    "loadmodule \"sl.so\"\nloadmodule \"tm.so\"\nloadmodule \"rr.so\"\n"                           \
+    "loadmodule \"maxfwd.so\"\nloadmodule \"textops.so\"\nloadmodule \"xlog.so\"\n"                \
+    "loadmodule \"nathelper.so\"\n"                                                                \
     "modparam(\"nathelper\", \"received_avp\", \"$avp(s:rcv)\")\n"
 
-#define SCRIPT_OPENSER                                                                          \
-    "#!OPENSER\n" HEAD "loadmodule \"uri.so\"\nloadmodule \"mediaproxy.so\"\nroute {\n"         \
+#define SCRIPT_OPENSER                                                                             \
+    "#!OPENSER\n" HEAD "loadmodule \"uri.so\"\nloadmodule \"mediaproxy.so\"\nroute {\n"            \
     "%s\n$du = \"sip:192.0.2.99\"; t_relay(); }\n"
-#define SCRIPT_KAMAILIO                                                                         \
-    "#!KAMAILIO\n" HEAD "loadmodule \"siputils.so\"\nloadmodule \"sanity.so\"\n"                \
-    "modparam(\"sanity\", \"autodrop\", 0)\nrequest_route {\n"                                  \
+#define SCRIPT_KAMAILIO                                                                            \
+    "#!KAMAILIO\n" HEAD "loadmodule \"siputils.so\"\nloadmodule \"sanity.so\"\n"                   \
+    "modparam(\"sanity\", \"autodrop\", 0)\nrequest_route {\n"                                     \
     "%s\n$du = \"sip:192.0.2.99\"; t_relay(); }\n"
 
-#define SDP                                                                                     \
-    "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"                   \
+#define SDP                                                                                        \
+    "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"                      \
     "m=audio 4000 RTP/AVP 0\r\n"
 
 #define ANSWER(text) text " exit;"
 /* The return code and the Request-URI in a reply. */
 #define TELL "append_to_reply(\"R: $rc $ru $du\\r\\n\"); sl_send_reply(\"200\", \"OK\"); exit;"
 
+/* clang-format off */
 static const struct row maxfwd_rows[] = {
     { "maxfwd takes a hop", K, "mf_process_maxfwd_header(\"10\");", .headers = "Max-Forwards: 5\r\n",
       .sent = { "INVITE ", "\r\nMax-Forwards: 4\r\n" } },
@@ -212,6 +213,8 @@ static const struct row other_rows[] = {
     { "xlog", K, "xlog(\"L_DBG\", \"$ru\\n\"); xdbg(\"x\"); xlog(\"3\", \"y\"); if (!xlog(\"L_X\", \"z\")) append_hf(\"N: 1\\r\\n\");", .sent = { "\r\nN: 1\r\n" } },
 };
 
+/* clang-format on */
+
 static void write_request(const struct row *row, char *buffer, size_t size)
 {
     const char *content = row->content ? row->content : SDP;
@@ -263,11 +266,11 @@ static void run_rows(const struct row *rows, size_t count)
     }
 }
 
-#define RUN(name, rows)                        \
-    static void name(void **state)             \
-    {                                          \
-        (void)state;                           \
-        run_rows(rows, ROWS(rows));            \
+#define RUN(name, rows)                                                                            \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        (void)state;                                                                               \
+        run_rows(rows, ROWS(rows));                                                                \
     }
 
 RUN(test_maxfwd, maxfwd_rows)
@@ -286,12 +289,9 @@ static void be_silent(enum log_level level, const char *line)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_maxfwd),
-        cmocka_unit_test(test_nathelper_and_mediaproxy),
-        cmocka_unit_test(test_textops),
-        cmocka_unit_test(test_uri_and_siputils),
-        cmocka_unit_test(test_rr),
-        cmocka_unit_test(test_sl_tm_sanity_xlog),
+        cmocka_unit_test(test_maxfwd),  cmocka_unit_test(test_nathelper_and_mediaproxy),
+        cmocka_unit_test(test_textops), cmocka_unit_test(test_uri_and_siputils),
+        cmocka_unit_test(test_rr),      cmocka_unit_test(test_sl_tm_sanity_xlog),
     };
 
     log_set_sink(be_silent);
