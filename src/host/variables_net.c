@@ -27,7 +27,7 @@ static enum err give_ip(struct run *run, const struct addr *addr, bool bracketed
 }
 
 /* "sip:192.0.2.1:5060;transport=tcp"; UDP needs no parameter. */
-static enum err give_uri(struct run *run, struct str host, uint16_t port, uint8_t transport,
+static enum err give_uri(struct run *run, struct str host, uint16_t port, enum transport transport,
                          bool with_transport, struct value *out)
 {
     bool names_transport = with_transport && transport != TRANSPORT_UDP;
@@ -39,7 +39,7 @@ static enum err give_uri(struct run *run, struct str host, uint16_t port, uint8_
     return err ? err : give_text(out, text);
 }
 
-static enum err give_addr_uri(struct run *run, const struct addr *addr, uint8_t transport,
+static enum err give_addr_uri(struct run *run, const struct addr *addr, enum transport transport,
                               bool with_transport, struct value *out)
 {
     char buffer[ADDRESS_MAX];
@@ -50,7 +50,7 @@ static enum err give_addr_uri(struct run *run, const struct addr *addr, uint8_t 
 }
 
 /* "udp:192.0.2.1:5060" */
-static enum err give_socket(struct run *run, const struct addr *addr, uint8_t transport,
+static enum err give_socket(struct run *run, const struct addr *addr, enum transport transport,
                             struct value *out)
 {
     char address[ADDR_TEXT_MAX];
@@ -215,8 +215,8 @@ static enum err give_advertised_uri(const struct variable_use *use, bool with_tr
     if (!listener || str_is_empty(listener->advertised_host))
         return give_own_uri(use, with_transport, out);
     port = listener->advertised_port ? listener->advertised_port : listener->bound.port;
-    return give_uri(use->run, listener->advertised_host, port, (uint8_t)listener->transport,
-                    with_transport, out);
+    return give_uri(use->run, listener->advertised_host, port, listener->transport, with_transport,
+                    out);
 }
 
 static enum err get_RAu(const struct variable_use *use, struct value *out)
