@@ -41,13 +41,14 @@ void stage_nat(struct sim_nat *nat, struct world *world, const char *name, const
 }
 
 void stage_phone(struct phone *phone, struct world *world, const char *name, const char *user,
-                 const char *ip, struct sim_nat *nat)
+                 const char *ip, struct sim_nat *nat, enum transport transport)
 {
     struct phone_options options = { .name = name,
                                      .user = user,
                                      .domain = "example.com",
                                      .password = "secret",
                                      .realm = nat,
+                                     .transport = transport,
                                      .proxy = world->listeners[0].bound };
 
     assert_int_equal(addr_parse_ip(str_of(ip), &options.ip), ERR_NONE);
@@ -86,8 +87,16 @@ void stage_answer(struct phone *phone, const char *method, unsigned status)
 
 void stage_register(struct phone *phone)
 {
+    struct draft draft;
+
     stage_ask(phone, "REGISTER", "");
     world_run_for(phone->world, 300);
+    if (stage_heard(phone, "REGISTER", 401)) {
+        phone_request(phone, &draft, STR("REGISTER"), STR(""), NULL, SAY_USUAL);
+        draft_authorize(&draft);
+        phone_send_draft(&draft);
+        world_run_for(phone->world, 300);
+    }
     assert_non_null(stage_heard(phone, "REGISTER", 200));
 }
 

@@ -146,8 +146,9 @@ static void run_calls(uint64_t seed, const struct sim_link *link)
 
     stage_nat(&lossy.home, lossy.world, "home", "198.51.100.1", NAT_SYMMETRIC);
     stage_nat(&lossy.office, lossy.world, "office", "203.0.113.1", NAT_CAREFUL);
-    stage_phone(&lossy.alice, lossy.world, "alice", "alice", "10.0.0.2", &lossy.home);
-    stage_phone(&lossy.bob, lossy.world, "bob", "bob", "10.0.0.2", &lossy.office);
+    stage_phone(&lossy.alice, lossy.world, "alice", "alice", "10.0.0.2", &lossy.home,
+                TRANSPORT_UDP);
+    stage_phone(&lossy.bob, lossy.world, "bob", "bob", "10.0.0.2", &lossy.office, TRANSPORT_UDP);
     for (unsigned i = 0; i < CALLS; i++) {
         if (i % 20 == 0) {
             lossy.world->net.link = (struct sim_link){ .latency = 10 };

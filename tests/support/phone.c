@@ -62,6 +62,19 @@ static void note_challenge(struct phone *phone, const struct siptext *text)
     phone->nonce_count = 0;
 }
 
+static void answer_by_reflex(struct phone *phone, struct heard *heard)
+{
+    struct draft draft;
+
+    for (unsigned i = 0; i < phone->reflex_count && heard->text.is_request; i++)
+        if (str_eq(phone->reflexes[i], heard->text.method)) {
+            heard->is_read = true;
+            phone_response(phone, &draft, heard, 200, STR(""), SAY_USUAL);
+            phone_send_draft(&draft);
+            return;
+        }
+}
+
 static void hear(struct phone *phone, struct str bytes)
 {
     struct heard *heard;
@@ -82,7 +95,10 @@ static void hear(struct phone *phone, struct str bytes)
     *phone->heard_end = heard;
     phone->heard_end = &heard->next;
     phone->heard_count++;
-    if (fault || heard->is_repeat)
+    if (fault)
+        return;
+    answer_by_reflex(phone, heard);
+    if (heard->is_repeat)
         return;
     if (heard->text.status == 401 || heard->text.status == 407)
         note_challenge(phone, &heard->text);
@@ -190,6 +206,14 @@ void phone_send(struct phone *phone, struct str bytes)
     if (!phone->stream)
         phone_connect(phone);
     sim_write(&phone->world->net, phone->stream, bytes);
+}
+
+void phone_send_slowly(struct phone *phone, struct str bytes)
+{
+    if (!phone->stream)
+        phone_connect(phone);
+    for (size_t i = 0; i < bytes.len; i++)
+        sim_write(&phone->world->net, phone->stream, (struct str){ bytes.ptr + i, 1 });
 }
 
 void phone_send_draft(struct draft *draft)

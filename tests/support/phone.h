@@ -13,6 +13,7 @@
 
 enum {
     PHONE_ROUTES_MAX = 8,
+    PHONE_REFLEXES_MAX = 4,
     DRAFT_HEADERS_MAX = 48,
 };
 
@@ -80,8 +81,10 @@ struct phone {
     unsigned serial; /* for branches, tags, Call-IDs */
     struct heard *heard, **heard_end;
     unsigned heard_count;
-    const struct heard *asked; /* the request that the next reply answers */
-    struct phone_call *calls;  /* the newest first */
+    const struct heard *asked;               /* the request that the next reply answers */
+    struct phone_call *calls;                /* the newest first */
+    struct str reflexes[PHONE_REFLEXES_MAX]; /* methods that it answers with 200 by itself */
+    unsigned reflex_count;
     struct str registration_id;
     unsigned registration_cseq;
     struct str challenge; /* the value of the last one, and whether it was 407 */
@@ -151,6 +154,8 @@ void draft_add(struct draft *draft, struct str name, struct str value);
 void draft_remove(struct draft *draft, struct str name);
 struct str draft_write(struct draft *draft);
 void phone_send(struct phone *phone, struct str bytes);
+/* Over a stream byte by byte. */
+void phone_send_slowly(struct phone *phone, struct str bytes);
 void phone_send_draft(struct draft *draft);
 
 /* ---- streams ---- */

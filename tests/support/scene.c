@@ -322,6 +322,8 @@ static bool do_nat(struct scene *scene, struct str rest)
             nat->keeps_ports = true;
         else if (str_eq(word, STR("hairpin")))
             nat->has_hairpin = true;
+        else if (str_eq(word, STR("stern")))
+            nat->is_stern = true;
         else if (str_eq(word, STR("timeout")) && read_time(take_word(&rest), &nat->timeout))
             continue;
         else if (str_eq(word, STR("behind")) && (nat->outer = find_nat(scene, take_word(&rest))))
@@ -650,6 +652,12 @@ static bool do_act(struct scene *scene, struct str name, struct str rest)
         return do_hears(scene, phone, rest);
     if (str_eq(what, STR("ignores")))
         return do_ignores(scene, phone, rest);
+    if (str_eq(what, STR("answers"))) {
+        if (phone->reflex_count == PHONE_REFLEXES_MAX)
+            return scene_fail(scene, "too many reflexes");
+        phone->reflexes[phone->reflex_count++] = str_of(scene_text(scene, str_trim(rest)));
+        return true;
+    }
     if (str_eq(what, STR("instance"))) {
         phone->instance = str_of(scene_text(scene, str_trim(rest)));
         return true;
@@ -688,6 +696,7 @@ static const struct {
     { STR_INIT("nobody"), do_nobody, true },
     { STR_INIT("expect"), do_expect, true },
     { STR_INIT("media"), scene_media, true },
+    { STR_INIT("intrude"), scene_intrude, true },
     { STR_INIT("ends"), do_ends_dirty, false },
 };
 

@@ -123,3 +123,4 @@ bool scene_end_call(struct scene *scene, struct phone *caller, struct phone *cal
 struct heard *phone_unread(struct scene *scene, struct phone *phone);
 /* scene_media.c: "media alice <-> bob" */
 bool scene_media(struct scene *scene, struct str rest);
+bool scene_intrude(struct scene *scene, struct str rest);

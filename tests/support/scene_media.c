@@ -2,6 +2,7 @@
 /* "media alice <-> bob": both speak, and hear each other. */
 #include <stdio.h>
 
+#include "support/phone_inside.h"
 #include "support/scene.h"
 
 enum {
@@ -71,4 +72,30 @@ bool scene_media(struct scene *scene, struct str rest)
         return judge(scene, &a, &b, true) && judge(scene, &b, &a, true);
     return judge(scene, &b, &a, !str_eq(arrow, STR("=x"))) &&
            (!both_speak || judge(scene, &a, &b, false));
+}
+
+/* "intrude eve alice bob": speaks to the ports that these two were told; nobody hears it. */
+bool scene_intrude(struct scene *scene, struct str rest)
+{
+    struct phone *intruder = scene_find_phone(scene, take_word(&rest));
+    uint64_t received = intruder ? intruder->host.received + intruder->host.refused : 0;
+    struct str name;
+
+    while (intruder && !str_is_empty(name = take_word(&rest))) {
+        struct speaker victim;
+        struct phone_call *call;
+
+        if (!find_speaker(scene, name, intruder->name, &victim))
+            return false;
+        call = intruder->calls ? intruder->calls : phone_make_call(intruder, STR("no-call"));
+        for (unsigned i = 0; i < PACKETS; i++) {
+            phone_speak(intruder, call, victim.dialog);
+            world_run_for(scene->world, INTERVAL);
+        }
+        if (call_packets_from(victim.call, intruder->name) != victim.before)
+            return scene_fail(scene, "%s heard %s", victim.phone->name, intruder->name);
+    }
+    if (intruder && intruder->host.received + intruder->host.refused != received)
+        return scene_fail(scene, "%s got packets", intruder->name);
+    return intruder != NULL;
 }

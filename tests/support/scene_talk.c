@@ -19,7 +19,7 @@ bool is_message(const struct siptext *text, struct str what)
     uint64_t status;
 
     if (str_eq(what, STR("any")))
-        return true;
+        return text->status != 100;
     if (text->is_request)
         return str_eq(text->method, what);
     if (what.len == 3 && str_eq(str_skip(what, 1), STR("xx")))
@@ -309,7 +309,7 @@ struct saying {
     struct str about; /* of a response: the method that it answers */
     const char *with;
     enum speech speech;
-    bool has_auth;
+    bool has_auth, is_slow;
     unsigned copies;
 };
 
@@ -343,6 +343,8 @@ static bool read_saying(struct saying *saying, struct str rest)
             continue;
         if (str_eq(word, STR("auth")))
             saying->has_auth = true;
+        else if (str_eq(word, STR("bytewise")))
+            saying->is_slow = true;
         else if (str_eq(word, STR("to")))
             saying->about = take_word(&rest);
         else if (str_eq(word, STR("with")))
@@ -532,8 +534,12 @@ static bool say(struct scene *scene, const struct statement *statement, struct p
                 return false;
         bytes = draft_write(&draft);
     }
-    while (saying.copies-- > 0)
-        phone_send(phone, bytes);
+    while (saying.copies-- > 0) {
+        if (saying.is_slow)
+            phone_send_slowly(phone, bytes);
+        else
+            phone_send(phone, bytes);
+    }
     return !scene->has_failed;
 }
 

@@ -45,15 +45,36 @@ struct reading {
     bool part_has_lines;
 };
 
-/* "config {" goes on to a line of "}", which may hold anything in between. */
+/* How many blocks a line opens, less those that it closes; quoted braces do not count. */
+static int depth_change(struct str line)
+{
+    bool is_quoted = false;
+    int change = 0;
+
+    for (size_t i = 0; i < line.len; i++) {
+        char c = line.ptr[i];
+
+        if (c == '"' && (i == 0 || line.ptr[i - 1] != '\\'))
+            is_quoted = !is_quoted;
+        else if (!is_quoted && c == '#')
+            break;
+        else if (!is_quoted)
+            change += (c == '{') - (c == '}');
+    }
+    return change;
+}
+
+/* "config {" goes on to the brace that closes it. */
 static void take_braces(struct reading *reading, struct statement *statement)
 {
     const char *start = reading->rest.ptr;
     struct str line;
+    int depth = 1;
 
     while (siptext_line(&reading->rest, &line)) {
         reading->line++;
-        if (str_eq(line, STR("}")))
+        depth += depth_change(line);
+        if (depth <= 0)
             break;
     }
     statement->notes[0] = str_between(start, line.ptr);

@@ -171,6 +171,8 @@ bool sim_nat_inbound(struct simnet *net, struct sim_nat *nat, const struct addr 
     if (!mapping || !lets_in(nat, mapping, source))
         return false;
     *target = mapping->inside;
+    if (!nat->is_stern)
+        mapping->refreshed_at = net->now;
     return true;
 }
 

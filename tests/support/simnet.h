@@ -43,7 +43,7 @@ struct sim_nat {
     struct addr outside;   /* its address there */
     enum nat_kind kind;
     bool keeps_ports; /* prefers the port that the inside uses */
-    bool is_alg;      /* unused by the network; for scenarios that mangle */
+    bool is_stern;    /* only outbound traffic keeps a mapping alive */
     bool has_hairpin;
     msec timeout;        /* a mapping without outbound traffic ends after this */
     unsigned generation; /* counts reboots */
