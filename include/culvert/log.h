@@ -6,6 +6,7 @@
  * the one deliberate global of this code base.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <culvert/err.h>
 
@@ -25,6 +26,13 @@ void log_set_sink(log_sink_fn *sink); /* NULL: standard error */
 void log_set_threshold(enum log_level least_important);
 bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* For lines that a peer can provoke: lets one pass in each interval. Zeroed at first; any thread. */
+struct log_gate {
+    _Atomic uint64_t opens_at;
+};
+
+bool log_gate_pass(struct log_gate *gate, uint64_t now, uint64_t interval);
 
 #define log_error(...) log_write(LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LEVEL_WARNING, __VA_ARGS__)

@@ -41,6 +41,15 @@ static enum err remember(const struct call *call, struct str params)
     return ERR_NONE;
 }
 
+static void note_bad_token(struct call *call)
+{
+    struct rr *rr = module_state(call->module);
+
+    if (log_gate_pass(&rr->token_notices, run_now(call->run), 1000))
+        log_notice("call " STR_FMT ": the Route has a flow token that is not ours",
+                   STR_ARG(call->run->request->msg->call_id));
+}
+
 static enum verdict loose_route(struct call *call)
 {
     bool is_openser = server_is_openser(run_server(call->run));
@@ -54,8 +63,7 @@ static enum verdict loose_route(struct call *call)
                    ? (enum verdict)BY_FLOW_TOKEN
                    : VERDICT_TRUE;
     case LOOSE_BAD_TOKEN:
-        log_notice("call " STR_FMT ": the Route has a flow token that is not ours",
-                   STR_ARG(call->run->request->msg->call_id));
+        note_bad_token(call);
         return is_openser ? VERDICT_FALSE : (enum verdict)BAD_TOKEN;
     default:
         return VERDICT_FALSE;

@@ -10,6 +10,7 @@ struct rr {
     int64_t enable_full_lr;
     int64_t add_username;
     unsigned slot;
+    struct log_gate token_notices;
 };
 
 /* What loose_route() has found out about a request. */

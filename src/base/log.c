@@ -71,3 +71,11 @@ void log_write(enum log_level level, const char *format, ...)
     write_char(&w, '\0');
     current_sink(level, line);
 }
+
+bool log_gate_pass(struct log_gate *gate, uint64_t now, uint64_t interval)
+{
+    uint64_t opens_at = atomic_load_explicit(&gate->opens_at, memory_order_relaxed);
+
+    return now >= opens_at &&
+           atomic_compare_exchange_strong(&gate->opens_at, &opens_at, now + interval);
+}

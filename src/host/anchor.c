@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Re-anchoring session descriptions: from a message and its flows to the relay's table, and back into
- * the message. In the request stage nothing is done but a check; the work happens as each branch goes
- * out, when its flow is known, so that a fork has media for each branch.
+ * Re-anchoring session descriptions: from a message and its flows to the relay's table, and back
+ * into the message. In the request stage nothing is done but a check; the work happens as each
+ * branch goes out, when its flow is known, so that a fork has media for each branch.
  */
 #include "host/host.h"
 
@@ -92,7 +92,16 @@ static enum media_result write_body(struct run *run, const struct sdp *sdp,
     return MEDIA_ANCHORED;
 }
 
-/* Tells the relay and rewrites the body of run->msg, which travels on run->branch's flow or back. */
+static void log_refusal(const struct run *run, enum err err)
+{
+    if (!log_gate_pass(&run->worker->server->media_warnings, run_now(run), 1000))
+        return;
+    log_warning("call " STR_FMT ": media cannot be relayed: %s", STR_ARG(run->msg->call_id),
+                err == ERR_EXHAUSTED ? "no free media port; widen media_ports" : err_name(err));
+}
+
+/* Tells the relay and rewrites the body of run->msg, which travels on run->branch's flow or back.
+ */
 static enum media_result anchor_now(struct run *run, const struct sdp *sdp,
                                     const struct media_options *options)
 {
@@ -118,8 +127,7 @@ static enum media_result anchor_now(struct run *run, const struct sdp *sdp,
     if (err == ERR_EXHAUSTED)
         counter_add(server->count.media_exhausted, 1);
     if (err) {
-        log_warning("call " STR_FMT ": media cannot be relayed: %s", STR_ARG(run->msg->call_id),
-                    err == ERR_EXHAUSTED ? "no free media port; widen media_ports" : err_name(err));
+        log_refusal(run, err);
         return result_of(err);
     }
     run->request->has_media = true;

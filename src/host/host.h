@@ -104,6 +104,7 @@ struct server {
             *media_timeouts, *media_exhausted, *unmatched;
     } count;
     struct counter *txn_count[TXN_COUNTERS]; /* of all workers together, a tick old at most */
+    struct log_gate media_warnings;
     struct arena arena;
 };
 

@@ -5,7 +5,8 @@
 struct run *run_create(struct worker *worker, struct request *request, enum stage stage,
                        struct sip_msg *msg, const struct flow *source)
 {
-    /* The transaction takes the memory of a response over while the unnamed reply route still runs. */
+    /* The transaction takes the memory of a response over while the unnamed reply route still runs.
+     */
     struct arena *arena = stage == STAGE_CORE_REPLY ? &request->arena : msg->arena;
     struct run *run = arena_zalloc(arena, sizeof *run);
 
@@ -112,49 +113,84 @@ bool run_matches_transaction(struct run *run)
 /* A relay under way: the answer comes within the call, or later. */
 struct relaying {
     struct run *run;
+    bool answers; /* a failure is answered by us, and ends the script */
     enum verdict verdict;
     bool is_done, is_waiting;
 };
 
+/* How a dialect puts a failure; status 0: as the proxy says. */
 struct failure_text {
+    unsigned status;
+    const char *reason;
+};
+
+struct failure_row {
     enum err err;
     enum verdict verdict;
-    const char *openser, *kamailio;
+    struct failure_text openser, kamailio;
 };
 
-/* The texts that each dialect's scripts and users know; the last row is for everything else. */
-static const struct failure_text failure_texts[] = {
-    { ERR_SYNTAX, -2, "Bad URI (475/TM)", "Regretfully, we were not able to process the URI" },
-    { ERR_UNSUPPORTED, -2, "Unsupported URI Scheme", "Unsupported URI Scheme" },
-    { ERR_NOT_FOUND, -3, "No destination (500/TM)", "No destination" },
-    { ERR_UNRESOLVED, -4, "Unresolvable destination (476/TM)", "Unresolvable destination" },
-    { ERR_UNREACHABLE, -6, "Send failed (477/TM)",
-      "Unfortunately error on sending to next hop occurred" },
-    { ERR_LIMIT, -1, "Forking capacity exceeded (500/TM)", "Forking capacity exceeded" },
-    { ERR_NONE, -1, "Server error occurred (500/TM)", "I'm terribly sorry, server error occurred" },
+/* What scripts and users of each dialect know; the last row is for everything else. */
+static const struct failure_row failure_rows[] = {
+    { ERR_SYNTAX,
+      -2,
+      { 475, "Bad URI (475/TM)" },
+      { 479, "Regretfully, we were not able to process the URI" } },
+    { ERR_UNSUPPORTED, -2, { 0, "Unsupported URI Scheme" }, { 0, "Unsupported URI Scheme" } },
+    { ERR_NOT_FOUND, -3, { 0, "No destination (500/TM)" }, { 0, "No destination" } },
+    { ERR_UNRESOLVED,
+      -4,
+      { 476, "Unresolvable destination (476/TM)" },
+      { 478, "Unresolvable destination" } },
+    { ERR_UNREACHABLE,
+      -6,
+      { 0, "Send failed (477/TM)" },
+      { 0, "Unfortunately error on sending to next hop occurred" } },
+    { ERR_LIMIT,
+      -1,
+      { 0, "Forking capacity exceeded (500/TM)" },
+      { 0, "Forking capacity exceeded" } },
+    { ERR_NONE,
+      -1,
+      { 0, "Server error occurred (500/TM)" },
+      { 0, "I'm terribly sorry, server error occurred" } },
 };
 
-static const struct failure_text *find_failure(enum err err)
+static const struct failure_row *find_failure(enum err err)
 {
-    const struct failure_text *row = failure_texts;
+    const struct failure_row *row = failure_rows;
 
     while (row->err != err && row->err != ERR_NONE)
         row++;
     return row;
 }
 
-/* OpenSER has answered a failed relay and ends the script; Kamailio leaves it to the script. */
-static enum verdict relay_failed(struct run *run, enum err err, unsigned status)
+/* The row's words stand for the usual status of its error; any other status speaks for itself. */
+static void remember_failure(struct run *run, const struct failure_row *row, unsigned status)
 {
-    const struct failure_text *row = find_failure(err);
     bool is_openser = server_is_openser(run->worker->server);
+    const struct failure_text *text = is_openser ? &row->openser : &row->kamailio;
+    bool is_usual = row->err == ERR_UNREACHABLE ? status == 477 : row->err != ERR_NONE;
 
-    if (!run->request->error_status) {
-        run_set_error(run, status, is_openser ? row->openser : row->kamailio);
-        if (row->err == ERR_NONE && status != 500)
-            run->request->error_reason = sip_reason_phrase(status);
-    }
-    return is_openser && run->request->is_answered ? VERDICT_STOP : row->verdict;
+    run_set_error(run, text->status ? text->status : status, text->reason);
+    if (!is_usual && status != 500)
+        run->request->error_reason = sip_reason_phrase(status);
+}
+
+/* OpenSER answers a failed relay and ends the script; Kamailio leaves it to the script. */
+static enum verdict relay_failed(const struct relaying *relaying, enum err err, unsigned status)
+{
+    const struct failure_row *row = find_failure(err);
+    struct request *request = relaying->run->request;
+    struct str reason;
+
+    if (!request->error_status)
+        remember_failure(relaying->run, row, status);
+    if (!relaying->answers || !request->txn)
+        return row->verdict;
+    status = run_error(relaying->run, &reason);
+    return request->is_answered || !run_reply(relaying->run, status, reason) ? VERDICT_STOP
+                                                                             : row->verdict;
 }
 
 static void on_relayed(void *context, enum err err, unsigned status)
@@ -162,9 +198,10 @@ static void on_relayed(void *context, enum err err, unsigned status)
     struct relaying *relaying = context;
 
     relaying->is_done = true;
-    relaying->verdict = err ? relay_failed(relaying->run, err, status) : VERDICT_TRUE;
+    relaying->verdict = err ? relay_failed(relaying, err, status) : VERDICT_TRUE;
     if (!err)
-        relaying->run->request->error_status = 0; /* of a branch that failed beside those that went */
+        relaying->run->request->error_status =
+            0; /* of a branch that failed beside those that went */
     if (relaying->is_waiting)
         run_resume(relaying->run, relaying->verdict);
 }
@@ -195,7 +232,8 @@ static enum verdict relay_cancel(struct run *run)
 
     if (!request->invite)
         return VERDICT_FALSE;
-    return proxy_cancel(run->worker->proxy, request, request->invite) ? VERDICT_FALSE : VERDICT_TRUE;
+    return proxy_cancel(run->worker->proxy, request, request->invite) ? VERDICT_FALSE
+                                                                      : VERDICT_TRUE;
 }
 
 /* Which Request-URI a relay may use: OpenSER's failure routes only take what was appended. */
@@ -208,6 +246,7 @@ static bool uses_request_uri(const struct run *run)
 
 enum verdict run_relay(struct run *run, const struct relay_options *options)
 {
+    struct relay_options told = options ? *options : (struct relay_options){ 0 };
     struct request *request = run->request;
     struct relaying *relaying;
 
@@ -218,7 +257,10 @@ enum verdict run_relay(struct run *run, const struct relay_options *options)
     relaying = start_relaying(run);
     if (!relaying)
         return VERDICT_ERROR;
-    proxy_relay(run->worker->proxy, request, uses_request_uri(run), options, on_relayed, relaying);
+    relaying->answers = run->stage == STAGE_REQUEST && server_is_openser(run->worker->server) &&
+                        !told.no_internal_reply && !request->no_internal_reply;
+    told.no_internal_reply = true; /* the words are ours */
+    proxy_relay(run->worker->proxy, request, uses_request_uri(run), &told, on_relayed, relaying);
     return finish_or_wait(relaying);
 }
 
