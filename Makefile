@@ -1,5 +1,5 @@
 # A thin front of Meson: installs what is missing, then builds, runs and tests.
-.PHONY: all deps test-deps run test test-all fuzz bench clean setup
+.PHONY: all deps run test-deps test-setup test test-all fuzz bench clean
 
 BUILD ?= build
 PACKAGES = gcc pkg-config meson ninja-build libuv1-dev libc-ares-dev libssl-dev libsqlite3-dev \
@@ -14,7 +14,7 @@ install = $(if $(strip $(1)),$(SUDO) apt-get update -qq && \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1),@:)
 
 all: deps $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+	@ninja -C $(BUILD) server
 
 deps:
 	$(call install,$(call missing,$(PACKAGES)))
@@ -28,10 +28,14 @@ $(BUILD)/build.ninja: | deps
 run: all
 	@sh conf/run.sh $(BUILD)
 
-test: test-deps $(BUILD)/build.ninja
+# A folder that was set up before the tests' packages came does not know of them.
+test-setup: test-deps $(BUILD)/build.ninja
+	@meson introspect --tests $(BUILD) | grep -q unit || meson setup --reconfigure $(BUILD)
+
+test: test-setup
 	@python3 tests/run.py $(BUILD) quick
 
-test-all: test-deps $(BUILD)/build.ninja
+test-all: test-setup
 	@python3 tests/run.py $(BUILD) all
 
 fuzz: deps
@@ -40,6 +44,7 @@ fuzz: deps
 
 bench: all
 	@ninja -C $(BUILD) benchmarks
+	@sh bench/run.sh $(BUILD)
 
 clean:
 	rm -rf $(BUILD) build-fuzz build-asan
