@@ -162,6 +162,8 @@ void sim_write(struct simnet *net, struct sim_end *end, struct str bytes)
 {
     const struct sim_end *other = &end->stream->ends[!side_of(end)];
 
+    if (str_is_empty(bytes))
+        return;
     if (net->watch)
         net->watch(net->context, end->host, other->host, &end->local, &end->peer, bytes,
                    is_cut(end->stream) ? FATE_LOST : FATE_SENT);
