@@ -180,6 +180,16 @@ static void measure(struct worker *worker, const char *name, operation_fn *opera
            count, worker->pool.live_bytes / 1024);
 }
 
+/* There is no relay here; scripts with the nat module shall do without. */
+static void leave_media_alone(struct server *server)
+{
+    const struct value off = value_of_int(0);
+
+    if (server_find_module(server, STR("nat")) &&
+        server_set_param(server, STR("nat"), STR("relay_media"), &off, NULL))
+        exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
     struct outside outside = { .send = swallow, .resolve = resolve_nothing };
@@ -207,6 +217,7 @@ int main(int argc, char **argv)
     server->settings.module_path = str_of(MODULE_FOLDER);
     if (server_load(server, argv[1], NULL, DIALECT_AUTO))
         return EXIT_FAILURE;
+    leave_media_alone(server);
     server_set_listeners(server, &listener, 1);
     if (server_start(server, 1) || worker_create(server, 0, &outside, &prng.source, now, &worker))
         return EXIT_FAILURE;
