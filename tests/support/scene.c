@@ -8,10 +8,6 @@
 
 #include "support/simnat.h"
 
-enum {
-    AFTERMATH = 660000, /* ms until everything that any call held must be gone */
-};
-
 /* ---- small things ---- */
 
 bool scene_fail(struct scene *scene, const char *format, ...)
@@ -744,8 +740,7 @@ static bool check_aftermath(struct scene *scene)
 
     if (scene->ends_dirty)
         return true;
-    world_run_for(world, AFTERMATH);
-    if (world_transactions(world) == 0 && world_bytes(world) == 0 && world_media_ports(world) == 0)
+    if (world_settle(world))
         return true;
     return scene_fail(scene, "left behind: %llu transactions, %zu bytes, %llu media ports",
                       (unsigned long long)world_transactions(world), world_bytes(world),

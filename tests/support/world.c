@@ -15,6 +15,8 @@
 enum {
     START_OF_TIME = 1000000, /* ms: no clock begins at 0 */
     START_OF_DAYS = 1700000000,
+    SETTLING = 10000, /* ms */
+    AFTERMATH = 660000,
 };
 
 /* ---- what the server gets from its world ---- */
@@ -342,6 +344,20 @@ uint64_t world_bindings(const struct world *world)
 
     location_read_counters(world->server->location, &counters);
     return counters.bindings;
+}
+
+static bool is_settled(void *context)
+{
+    const struct world *world = context;
+
+    return world_transactions(world) == 0 && world_bytes(world) == 0 &&
+           world_media_ports(world) == 0;
+}
+
+bool world_settle(struct world *world)
+{
+    world_run_for(world, SETTLING);
+    return world_run_until(world, is_settled, world, world_now(world) + AFTERMATH);
 }
 
 int64_t world_counter(const struct world *world, const char *group, const char *name)

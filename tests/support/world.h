@@ -108,6 +108,11 @@ uint64_t world_transactions(const struct world *world);
 size_t world_bytes(const struct world *world); /* above an idle server's */
 uint64_t world_media_ports(const struct world *world);
 uint64_t world_bindings(const struct world *world);
+/*
+ * Runs until nothing is held any more, and at least for a while: eleven minutes are enough for all
+ * that was ever begun, unless media is on hold. False when something stays.
+ */
+bool world_settle(struct world *world);
 /* A counter by group and name; -1: none of that name. */
 int64_t world_counter(const struct world *world, const char *group, const char *name);
 void world_print_log(const struct world *world);
