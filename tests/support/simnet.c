@@ -40,10 +40,8 @@ static void sift_up(struct simnet *net, size_t i)
     }
 }
 
-static void sift_down(struct simnet *net)
+static void sift_down(struct simnet *net, size_t i)
 {
-    size_t i = 0;
-
     for (;;) {
         size_t child = 2 * i + 1;
         struct sim_event *event = net->heap[i];
@@ -93,9 +91,30 @@ bool simnet_fire(struct simnet *net)
         return false;
     event = net->heap[0];
     net->heap[0] = net->heap[--net->event_count];
-    sift_down(net);
+    sift_down(net, 0);
     event->fire(net, event);
     return true;
+}
+
+struct sim_event *simnet_take(struct simnet *net,
+                              void (*fire)(struct simnet *net, struct sim_event *event))
+{
+    size_t first = net->event_count;
+    struct sim_event *event;
+
+    for (size_t i = 0; i < net->event_count; i++)
+        if (net->heap[i]->fire == fire &&
+            (first == net->event_count || is_before(net->heap[i], net->heap[first])))
+            first = i;
+    if (first == net->event_count)
+        return NULL;
+    event = net->heap[first];
+    net->heap[first] = net->heap[--net->event_count];
+    if (first < net->event_count) {
+        sift_up(net, first);
+        sift_down(net, first);
+    }
+    return event;
 }
 
 unsigned simnet_percent(struct simnet *net)

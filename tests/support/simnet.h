@@ -138,6 +138,9 @@ void simnet_init(struct simnet *net, uint64_t seed, msec now);
 void simnet_fini(struct simnet *net);
 
 void simnet_schedule(struct simnet *net, struct sim_event *event, msec delay);
+/* Takes out the first event that would be fired by this function; NULL: none. */
+struct sim_event *simnet_take(struct simnet *net,
+                              void (*fire)(struct simnet *net, struct sim_event *event));
 /* The time of the next event; MSEC_NEVER. */
 msec simnet_next(const struct simnet *net);
 /* Moves the clock; the owner takes care that no event is passed over. */

@@ -195,8 +195,26 @@ static bool start(struct world *world)
     return true;
 }
 
+/* As the daemon does: what scripts wait for comes now, so that their runs come to an end. */
+static void finish_waiting(struct world *world)
+{
+    struct sim_event *event;
+
+    if (world->options.has_slow_store) {
+        store_close_to_workers();
+        collect_errands(world);
+    }
+    world_refuse_names(world);
+    while ((event = simnet_take(&world->net, run_errand)))
+        run_errand(&world->net, event);
+}
+
 static void stop(struct world *world)
 {
+    if (world->server && world->seats[0].worker)
+        finish_waiting(world);
+    if (world->server)
+        server_unload_modules(world->server);
     for (unsigned i = 0; i < world->worker_count; i++) {
         worker_destroy(world->seats[i].worker);
         world->seats[i].worker = NULL;

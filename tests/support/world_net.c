@@ -286,6 +286,16 @@ static void resolve(struct outside *outside, const struct resolve_query *query,
     simnet_schedule(&world->net, &question->event, world->names_delay);
 }
 
+void world_refuse_names(struct world *world)
+{
+    struct sim_event *event;
+
+    while ((event = simnet_take(&world->net, answer))) {
+        CONTAINER_OF(event, struct question, event)->err = ERR_UNRESOLVED;
+        answer(&world->net, event);
+    }
+}
+
 void world_add_name(struct world *world, const char *name, const struct addr *addr)
 {
     if (world->name_count == WORLD_NAMES_MAX)

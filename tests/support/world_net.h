@@ -9,3 +9,5 @@ unsigned world_listen(struct world *world);
 void world_unlisten(struct world *world);
 /* The functions that a worker sends and resolves with. */
 void world_seat_init(struct world_seat *seat);
+/* Tells all who wait for a name that there is none. */
+void world_refuse_names(struct world *world);
