@@ -139,7 +139,8 @@ enum err proxy_id_make(struct flight *flight, unsigned index, struct str *out);
 /* The same for the same request, however often it comes: for forwarding without a transaction. */
 enum err proxy_id_make_stateless(struct flight *flight, struct str *out);
 /* True for a branch parameter that we made; the socket that its request came in on. */
-bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socket);
+bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socket,
+                   bool *is_stateless);
 /* The request has come back unchanged. */
 bool proxy_id_finds_loop(struct flight *flight);
 struct str proxy_id_tag(struct flight *flight);

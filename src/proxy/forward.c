@@ -143,6 +143,16 @@ static enum err flow_of_via(const struct sip_via *via, uint16_t socket, struct f
     return ERR_NONE;
 }
 
+/*
+ * RFC 6026 §7.3: what comes after its transaction is over contradicts what was told upstream. While
+ * it lasts, every 2xx of an INVITE is to be heard.
+ */
+static bool may_pass(const struct proxy *proxy, const struct sip_msg *response, bool is_stateless)
+{
+    return is_stateless || (response->method == SIP_INVITE && response->status / 100 == 2 &&
+                            txn_has_client(proxy->layer, response));
+}
+
 /* Only what we sent a request for: else anybody could send through us to anywhere. */
 enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *response,
                                 const struct sip_edits *edits)
@@ -151,11 +161,14 @@ enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *response,
     struct sip_via via;
     struct flow flow;
     struct str bytes;
+    bool is_stateless;
     uint16_t socket;
     enum err err;
 
-    if (!proxy_id_read(proxy, response->via.branch, &socket))
+    if (!proxy_id_read(proxy, response->via.branch, &socket, &is_stateless))
         return ERR_DENIED;
+    if (!may_pass(proxy, response, is_stateless))
+        return ERR_NOT_FOUND;
     if (!second_via(response, &via))
         return ERR_NOT_FOUND;
     if ((err = flow_of_via(&via, socket, &flow)) ||

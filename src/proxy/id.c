@@ -21,7 +21,10 @@ enum {
     UNIQUE_DIGITS = 16,
     LOOP_DIGITS = 12,
     CHECK_DIGITS = 8,
+    STATELESS = 0xff, /* in place of an index, which never gets so high */
 };
+
+_Static_assert((int)LEGS_MAX <= (int)STATELESS, "an index looks like none");
 
 #define LOOP_MASK ((UINT64_C(1) << 4 * LOOP_DIGITS) - 1)
 
@@ -120,8 +123,8 @@ enum err proxy_id_make_stateless(struct flight *flight, struct str *out)
     uint64_t number = (uint64_t)msg->cseq << 16 | msg->via.port;
 
     return print_id(flight,
-                    txn_identity_hash(&proxy->key, texts, sizeof texts / sizeof *texts, number), 0,
-                    out);
+                    txn_identity_hash(&proxy->key, texts, sizeof texts / sizeof *texts, number),
+                    STATELESS, out);
 }
 
 /* ---- reading ---- */
@@ -176,13 +179,15 @@ static bool is_own(const struct proxy *proxy, struct str branch, struct id *out)
                check_of(proxy, out->unique, out->loop, (unsigned)out->index, (unsigned)out->socket);
 }
 
-bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socket)
+bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socket,
+                   bool *is_stateless)
 {
     struct id id;
 
     if (!is_own(proxy, branch, &id))
         return false;
     *socket = (uint16_t)id.socket;
+    *is_stateless = id.index == STATELESS;
     return true;
 }
 

@@ -154,6 +154,11 @@ static enum txn_event response_event(unsigned status)
     return status < 300 ? GOT_2XX : GOT_FAILURE;
 }
 
+bool txn_has_client(const struct txn_layer *layer, const struct sip_msg *response)
+{
+    return txn_find_client(layer, response->via.branch, response->method) != NULL;
+}
+
 bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response,
                           const struct flow *source)
 {

@@ -123,6 +123,8 @@ void client_txn_detach(struct client_txn *txn);
  */
 bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response,
                           const struct flow *source);
+/* A client transaction of this response exists, with or without a user. */
+bool txn_has_client(const struct txn_layer *layer, const struct sip_msg *response);
 /* A connection broke: its transactions hear ERR_UNREACHABLE. */
 void txn_unreachable(struct txn_layer *layer, const struct flow *flow);
 
