@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/table.h"
 #include "proxy/proxy.h"
 
 enum {
@@ -24,16 +25,24 @@ enum {
     BRANCH_ID_MAX = 64,
 };
 
+/* Parties that are elsewhere than their dialog's token says. */
+struct proxy_moves {
+    struct table table;
+    struct list_node by_age;
+};
+
 struct proxy {
     struct proxy_settings settings;
     struct proxy_user user;
     struct wheel *wheel;
+    msec made_at;
     struct txn_layer *layer;
     struct outside *outside;
     struct random_source *random;
     struct flow_signer *signer;
     struct hash_key key;      /* of branch ids and tags: from the server's secret */
     struct list_node flights; /* with holds */
+    struct proxy_moves moves;
     char message[MESSAGE_ROOM];
     char lines[LINES_ROOM];
 };
@@ -99,6 +108,7 @@ struct flight {
     bool has_loosed; /* proxy_loose_route has worked */
     enum loose_result loose;
     struct str loose_params;
+    struct flow sender; /* with is_in_dialog_by_token: who sends, as the token says */
 };
 
 static inline struct flight *flight_of(struct request *request)
@@ -144,6 +154,15 @@ bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socke
 /* The request has come back unchanged. */
 bool proxy_id_finds_loop(struct flight *flight);
 struct str proxy_id_tag(struct flight *flight);
+
+/* ---- moves.c: parties that the token cannot find any more ---- */
+
+void proxy_moves_init(struct proxy_moves *moves);
+void proxy_moves_fini(struct proxy_moves *moves);
+/* The other side has accepted the request: where it came from is where its sender is now. */
+void proxy_moves_note(struct flight *flight);
+/* Replaces the flow of the token by that of the party who has moved, if it has. */
+void proxy_moves_apply(const struct flight *flight, struct flow *flow);
 
 /* ---- hop.c: where a request goes ---- */
 

@@ -143,14 +143,22 @@ static enum err flow_of_via(const struct sip_via *via, uint16_t socket, struct f
     return ERR_NONE;
 }
 
+/* Transactions of the process before us may still wait for their end. */
+static bool is_young(const struct proxy *proxy)
+{
+    return proxy->wheel->now - proxy->made_at < proxy->settings.fr_inv_timer;
+}
+
 /*
  * RFC 6026 §7.3: what comes after its transaction is over contradicts what was told upstream. While
  * it lasts, every 2xx of an INVITE is to be heard.
  */
 static bool may_pass(const struct proxy *proxy, const struct sip_msg *response, bool is_stateless)
 {
-    return is_stateless || (response->method == SIP_INVITE && response->status / 100 == 2 &&
-                            txn_has_client(proxy->layer, response));
+    if (is_stateless || is_young(proxy))
+        return true;
+    return response->method == SIP_INVITE && response->status / 100 == 2 &&
+           txn_has_client(proxy->layer, response);
 }
 
 /* Only what we sent a request for: else anybody could send through us to anywhere. */

@@ -202,7 +202,9 @@ static void use_token(struct route_set *set, const struct flow_token *token)
     if (!request->msg->to_tag.len)
         return;
     request->target.dst_uri = (struct str){ 0 };
+    set->flight->sender = is_caller ? token->caller : token->callee;
     request->target.flow = is_caller ? token->callee : token->caller;
+    proxy_moves_apply(set->flight, &request->target.flow);
     request->target.has_flow = true;
     request->is_in_dialog_by_token = true;
 }

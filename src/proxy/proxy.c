@@ -26,6 +26,7 @@ enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel
     proxy->settings = *settings;
     proxy->user = *user;
     proxy->wheel = wheel;
+    proxy->made_at = wheel->now;
     proxy->layer = layer;
     proxy->outside = outside;
     proxy->random = random;
@@ -35,6 +36,7 @@ enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel
     }
     derive_key(settings->token_key, &proxy->key);
     list_init(&proxy->flights);
+    proxy_moves_init(&proxy->moves);
     *out = proxy;
     return ERR_NONE;
 }
@@ -78,6 +80,7 @@ void proxy_destroy(struct proxy *proxy)
         return;
     while ((node = list_first(&proxy->flights)))
         abandon(CONTAINER_OF(node, struct flight, node));
+    proxy_moves_fini(&proxy->moves);
     flow_signer_destroy(proxy->signer);
     free(proxy);
 }

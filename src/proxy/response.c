@@ -88,6 +88,7 @@ static void win(struct leg *leg, struct held *held)
 
     end_as_winner(leg, held->msg->status);
     flight->request.winner = &leg->branch;
+    proxy_moves_note(flight);
     proxy_cancel_legs(flight, STR(ELSEWHERE));
     tell_final(flight, held, held->msg->status);
 }
