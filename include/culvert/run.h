@@ -4,6 +4,7 @@
  * One run of a route over one message: what script functions and variables work on. Functions here
  * are the actions that modules are made of. All calls happen on the worker that owns the request.
  */
+#include <culvert/log.h>
 #include <culvert/request.h>
 
 struct script_vm;
@@ -70,6 +71,8 @@ void run_resume(struct run *run, enum verdict verdict);
 msec run_now(const struct run *run);              /* monotonic */
 uint64_t run_wall_clock(const struct run *run);   /* seconds since 1970 */
 struct server *run_server(const struct run *run);
+/* A line that the script logs: behind the script's log_prefix, when it has one. */
+void run_log(struct run *run, enum log_level level, struct str text);
 struct random_source *run_random(const struct run *run);
 
 /* ---- replies ---- */

@@ -13,8 +13,11 @@ static enum verdict print(struct call *call, enum log_level level)
     const struct xlog *xlog = module_state(call->module);
     struct str text = str_trim(call->args[call->arg_count - 1].value.text);
 
-    if (log_is_on(level))
-        log_write(level, STR_FMT STR_FMT, STR_ARG(xlog->prefix), STR_ARG(text));
+    if (!log_is_on(level))
+        return VERDICT_TRUE;
+    if (str_print(call->run->arena, &text, STR_FMT STR_FMT, STR_ARG(xlog->prefix), STR_ARG(text)))
+        return VERDICT_ERROR;
+    run_log(call->run, level, text);
     return VERDICT_TRUE;
 }
 

@@ -10,15 +10,17 @@
 enum verdict command_log(struct call *call)
 {
     const struct server *server = run_server(call->run);
-    bool is_openser = server_is_openser(server);
-    struct str text = call->args[call->arg_count - 1].value.text;
+    struct str text = str_trim(call->args[call->arg_count - 1].value.text);
     enum log_level level = LEVEL_DEBUG;
 
     if (call->arg_count > 1 && !server_log_level(server, call->args[0].value.text, &level)) {
         log_error("log: \"" STR_FMT "\" is no level", STR_ARG(call->args[0].value.text));
         return VERDICT_ERROR;
     }
-    log_write(level, "%s" STR_FMT, is_openser ? "" : "<script>: ", STR_ARG(str_trim(text)));
+    if (!server_is_openser(server) &&
+        str_print(call->run->arena, &text, "<script>: " STR_FMT, STR_ARG(text)))
+        return VERDICT_ERROR;
+    run_log(call->run, level, text);
     return VERDICT_TRUE;
 }
 

@@ -89,6 +89,7 @@ struct server {
     unsigned stray_taker_count;
 
     struct program *program;
+    const struct format *log_prefix; /* NULL: none */
     uint16_t main_route, reply_route; /* request route; unnamed onreply_route or ROUTE_NONE */
     struct location *location;
     struct location_rules location_rules;

@@ -59,6 +59,18 @@ struct server *run_server(const struct run *run)
     return run->worker->server;
 }
 
+void run_log(struct run *run, enum log_level level, struct str text)
+{
+    const struct format *prefix = run->worker->server->log_prefix;
+    struct str front = { 0 };
+
+    if (!log_is_on(level))
+        return;
+    if (prefix && format_text(run, prefix, &front))
+        front = (struct str){ 0 };
+    log_write(level, STR_FMT STR_FMT, STR_ARG(front), STR_ARG(text));
+}
+
 struct random_source *run_random(const struct run *run)
 {
     return run->worker->random;

@@ -234,6 +234,16 @@ enum err module_variable(struct module *module, struct str text, const struct va
     return script_variable(&host, program_dialect(module->server->program), &module->arena, text, out);
 }
 
+static enum err compile_log_prefix(struct server *server, const struct script_host *host)
+{
+    struct str text = server->settings.log_prefix;
+
+    if (str_is_empty(text))
+        return ERR_NONE;
+    return script_format(host, program_dialect(server->program), &server->settings.arena, text,
+                         &server->log_prefix);
+}
+
 enum err server_load(struct server *server, const char *path, const struct str *text,
                      enum script_dialect dialect)
 {
@@ -244,7 +254,7 @@ enum err server_load(struct server *server, const char *path, const struct str *
         return err;
     server->main_route = program_route(server->program, STAGE_REQUEST, STR(""));
     server->reply_route = program_route(server->program, STAGE_CORE_REPLY, STR(""));
-    return ERR_NONE;
+    return compile_log_prefix(server, &host);
 }
 
 bool server_is_openser(const struct server *server)

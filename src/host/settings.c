@@ -75,6 +75,10 @@ static const struct setting_row rows[] = {
     TEXT("user_agent_header", user_agent_header),
     NUMBER("max_while_loops", max_while_loops),
     NUMBER("max_recursive_level", max_recursion),
+    NUMBER("force_rport", force_rport),
+    NUMBER("add_rport", force_rport),
+    NUMBER("server_id", server_id),
+    TEXT("log_prefix", log_prefix),
 
     NUMBER("tcp_max_connections", tcp_connections_max),
     NUMBER("tcp_connect_timeout", tcp_connect_timeout),
@@ -155,6 +159,7 @@ void settings_each_name(void (*visit)(void *visitor, struct str name), void *vis
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         visit(visitor, str_of(rows[i].name));
+    settings_each_ignored(visit, visitor);
 }
 
 void settings_init(struct settings *settings)
@@ -212,17 +217,63 @@ static enum err set_text(struct settings *settings, const struct setting_row *ro
     return err ? err : str_copy(&settings->arena, text, field);
 }
 
+static bool is_custom(struct str name)
+{
+    return memchr(name.ptr, '.', name.len) != NULL;
+}
+
+static enum err set_custom(struct settings *settings, const struct script_setting *setting)
+{
+    struct custom_setting *custom = arena_zalloc(&settings->arena, sizeof *custom);
+    struct str text;
+    enum err err;
+
+    if (!custom)
+        return ERR_NOMEM;
+    if ((err = str_copy(&settings->arena, setting->name, &custom->name)) ||
+        (err = str_copy(&settings->arena, setting->values[0].text, &text)))
+        return err;
+    custom->value = setting->values[0];
+    custom->value.text = text;
+    custom->next = settings->custom;
+    settings->custom = custom;
+    return ERR_NONE;
+}
+
+const struct value *settings_custom(const struct settings *settings, struct str name)
+{
+    for (const struct custom_setting *custom = settings->custom; custom; custom = custom->next) {
+        if (str_eq(custom->name, name))
+            return &custom->value;
+    }
+    return NULL;
+}
+
+static enum err set_without_effect(struct str name, const char *why)
+{
+    log_notice("setting " STR_FMT " has no effect: %s", STR_ARG(name), why);
+    return ERR_NONE;
+}
+
+/* What has no row: nothing to do, or the operator's own. */
+static enum err set_other(struct settings *settings, const struct script_setting *setting)
+{
+    const char *why = settings_why_ignored(setting->name);
+
+    if (why)
+        return set_without_effect(setting->name, why);
+    return is_custom(setting->name) ? set_custom(settings, setting) : ERR_NOT_FOUND;
+}
+
 enum err settings_set(struct settings *settings, const struct script_setting *setting,
                       const struct script_place *place)
 {
     const struct setting_row *row = find_row(setting->name);
 
     if (!row)
-        return ERR_NOT_FOUND;
-    if (row->kind == SETTING_IGNORED) {
-        log_notice("setting %s has no effect: %s", row->name, row->why);
-        return ERR_NONE;
-    }
+        return set_other(settings, setting);
+    if (row->kind == SETTING_IGNORED)
+        return set_without_effect(setting->name, row->why);
     if (setting->value_count == 0) {
         script_complain(place, "%s needs a value", row->name);
         return ERR_SYNTAX;

@@ -25,6 +25,13 @@ struct listen_spec {
     uint16_t advertised_port;
 };
 
+/* group.name = value: an operator's own constant, read by $sel(cfg_get.group.name). */
+struct custom_setting {
+    struct custom_setting *next;
+    struct str name; /* "group.name", "group[2].name" */
+    struct value value;
+};
+
 /* A name that means this server. */
 struct alias {
     struct str host;
@@ -57,6 +64,10 @@ struct settings {
     int64_t server_signature;
     struct str server_header, user_agent_header; /* whole lines without CRLF; empty: our own */
     int64_t max_while_loops, max_recursion;
+    int64_t force_rport;     /* answer every request where it came from (RFC 3581) */
+    int64_t server_id;
+    struct str log_prefix;   /* with variables; put before the lines that a script logs */
+    struct custom_setting *custom; /* the newest first */
 
     int64_t tcp_connections_max, tcp_connect_timeout, tcp_send_timeout, tcp_lifetime;
 
@@ -70,6 +81,11 @@ void settings_fini(struct settings *settings);
 /* ERR_NOT_FOUND: no such setting. Other errors have been complained about at `place`. */
 MUST_USE enum err settings_set(struct settings *settings, const struct script_setting *setting,
                                const struct script_place *place);
+/* The operator's own setting; NULL when there is none. */
+const struct value *settings_custom(const struct settings *settings, struct str name);
+/* Why a setting of the originals has no effect here; NULL for all others. */
+const char *settings_why_ignored(struct str name);
+void settings_each_ignored(void (*visit)(void *visitor, struct str name), void *visitor);
 void settings_each_name(void (*visit)(void *visitor, struct str name), void *visitor);
 /* "udp:192.0.2.1:5060", "tcp:[::1]", "192.0.2.1" as on the command line (-l) and in listen=. */
 MUST_USE enum err listen_spec_parse(struct str text, struct listen_spec *out);

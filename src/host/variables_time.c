@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The time, the version, and what is left. */
+#include "host/host.h"
 #include "host/variables.h"
 
 #include <time.h>
@@ -166,6 +167,37 @@ static enum err get_random(const struct variable_use *use, struct value *out)
     return give_int(out, random_below(run_random(use->run), INT32_MAX));
 }
 
+static enum err get_server_id(const struct variable_use *use, struct value *out)
+{
+    return give_int(out, use->run->worker->server->settings.server_id);
+}
+
+/* $sel(cfg_get.group.name): the operator's own settings. */
+static enum err get_sel(const struct variable_use *use, struct value *out)
+{
+    const struct settings *settings = &use->run->worker->server->settings;
+    struct str prefix = STR("cfg_get.");
+    const struct value *value = NULL;
+
+    if (str_starts(use->inner, prefix))
+        value = settings_custom(settings, str_skip(use->inner, prefix.len));
+    *out = value ? *value : value_null();
+    return ERR_NONE;
+}
+
+static enum err check_sel(struct module *module, struct str inner, const struct script_place *place,
+                          const void **out)
+{
+    (void)module;
+    *out = NULL;
+    if (str_starts(inner, STR("cfg_get.")))
+        return ERR_NONE;
+    script_complain(place, "$sel() reads settings, as $sel(cfg_get.group.name); for \"" STR_FMT
+                           "\" there is a variable of its own",
+                    STR_ARG(inner));
+    return ERR_SYNTAX;
+}
+
 static enum err get_true(const struct variable_use *use, struct value *out)
 {
     (void)use;
@@ -195,5 +227,8 @@ const struct mod_variable time_variables[] = {
     R("err.level", get_nothing, "Null: errors have no level."),
     R("err.info", get_nothing, "Null: the log says more."),
     R("true", get_true, "1."),
+    R("sid", get_server_id, "The setting server_id."),
+    { .name = "sel", .inner = INNER_NEEDED, .get = get_sel, .prepare = check_sel,
+      .doc = "A setting of the operator's own: $sel(cfg_get.group.name)." },
     { 0 },
 };

@@ -368,6 +368,7 @@ static struct request *make_request(struct worker *worker, const struct flow *so
     request->worker = worker;
     request->source = *source;
     request->received_at = worker->wheel.now;
+    request->force_rport = worker->server->settings.force_rport != 0;
     return request;
 }
 

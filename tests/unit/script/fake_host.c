@@ -100,7 +100,7 @@ static enum verdict run_socket(struct call *call)
     return VERDICT_TRUE;
 }
 
-static enum verdict run_log(struct call *call)
+static enum verdict run_log_row(struct call *call)
 {
     trace_call(call, "log");
     return VERDICT_TRUE;
@@ -190,7 +190,7 @@ static const struct mod_function functions[] = {
       .min_args = 1,
       .stages = STAGE_ANY },
     { .name = "log",
-      .run = run_log,
+      .run = run_log_row,
       .takes = { ARG_INT, ARG_STR },
       .min_args = 2,
       .stages = STAGE_ANY },
