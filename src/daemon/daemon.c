@@ -96,6 +96,8 @@ static enum err load_script(struct daemon *daemon)
         return err;
     if (daemon->options->module_path)
         daemon->server->settings.module_path = str_of(daemon->options->module_path);
+    daemon->server->script_before = str_of(daemon->options->script_before);
+    daemon->server->script_after = str_of(daemon->options->script_after);
     err = server_load(daemon->server, daemon->options->script, NULL, DIALECT_AUTO);
     if (err)
         return err;

@@ -2,6 +2,7 @@
 #include "daemon/options.h"
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,8 @@ static const char help[] =
     "  -Y DIR    folder of the control socket\n"
     "  -T        no TCP\n"
     "  --alias=NAME[:PORT]  a name that means this server\n"
+    "  -A NAME[=VALUE]  #!define, for the script; --subst, --substdef, --substdefs likewise\n"
+    "  --loadmodule=NAME  --modparam=MODULE:NAME:TYPE:VALUE  as lines of the script; TYPE is s or i\n"
     "  -V        version              -h        this text\n"
     "Switches of OpenSER and Kamailio without a meaning here (-m -M -x -X -N -W -b -r -R -v …) are "
     "accepted.\n";
@@ -28,7 +31,17 @@ static const char help[] =
 /* Names and values of the switches; those not listed in apply_switch mean nothing here. */
 static const char switches[] = "f:cCDEdP:G:u:g:w:t:Y:l:n:N:L:m:M:x:X:A:O:W:b:a:TSrRKvVhIeQ:";
 
-enum { LONG_ALIAS = 256, LONG_DEBUG, LONG_IGNORED };
+enum {
+    LONG_ALIAS = 256,
+    LONG_DEBUG,
+    LONG_IGNORED,
+    LONG_SUBST,
+    LONG_SUBSTDEF,
+    LONG_SUBSTDEFS,
+    LONG_LOADMODULE,
+    LONG_MODPARAM,
+    LONG_SERVER_ID,
+};
 
 static const struct option long_switches[] = {
     { "alias", required_argument, NULL, LONG_ALIAS },
@@ -36,7 +49,12 @@ static const struct option long_switches[] = {
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { "atexit", required_argument, NULL, LONG_IGNORED },
-    { "server-id", required_argument, NULL, LONG_IGNORED },
+    { "server-id", required_argument, NULL, LONG_SERVER_ID },
+    { "subst", required_argument, NULL, LONG_SUBST },
+    { "substdef", required_argument, NULL, LONG_SUBSTDEF },
+    { "substdefs", required_argument, NULL, LONG_SUBSTDEFS },
+    { "loadmodule", required_argument, NULL, LONG_LOADMODULE },
+    { "modparam", required_argument, NULL, LONG_MODPARAM },
     { "log-engine", required_argument, NULL, LONG_IGNORED },
     { NULL, 0, NULL, 0 },
 };
@@ -74,6 +92,82 @@ static bool set_workers(struct options *options, const char *text)
     }
     options->workers = (unsigned)number;
     return true;
+}
+
+/* ---- what becomes lines of the script ---- */
+
+static bool add_line(char lines[SCRIPT_LINES_MAX], const char *format, ...) PRINTF_LIKE(2, 3);
+
+static bool add_line(char lines[SCRIPT_LINES_MAX], const char *format, ...)
+{
+    size_t used = strlen(lines);
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(lines + used, SCRIPT_LINES_MAX - used, format, args);
+    va_end(args);
+    if (length >= 0 && (size_t)length < SCRIPT_LINES_MAX - used)
+        return true;
+    fputs("culvert: the command line defines too much; put it into a file\n", stderr);
+    return false;
+}
+
+/* NAME[=VALUE] */
+static bool add_define(struct options *options, const char *text)
+{
+    const char *value = strchr(text, '=');
+    int name_length = value ? (int)(value - text) : (int)strlen(text);
+
+    return add_line(options->script_before, "#!define %.*s %s\n", name_length, text,
+                    value ? value + 1 : "");
+}
+
+/* MODULE:NAME:TYPE:VALUE, where the type is s or i. */
+static bool add_modparam(struct options *options, const char *text)
+{
+    struct str module, name, type, value;
+    const char *quote;
+
+    if (!str_split(str_of(text), ':', &module, &value) || !str_split(value, ':', &name, &value) ||
+        !str_split(value, ':', &type, &value) ||
+        !(str_eq(type, STR("s")) || str_eq(type, STR("i")))) {
+        fprintf(stderr, "culvert: --modparam=%s: write it as module:name:s:text or module:name:i:1\n",
+                text);
+        return false;
+    }
+    quote = str_eq(type, STR("s")) ? "'" : "";
+    return add_line(options->script_after, "modparam('" STR_FMT "', '" STR_FMT "', %s" STR_FMT "%s)\n",
+                    STR_ARG(module), STR_ARG(name), quote, STR_ARG(value), quote);
+}
+
+static const struct {
+    int letter;
+    const char *statement;
+} quoted_lines[] = {
+    { LONG_SUBST, "#!subst" },
+    { LONG_SUBSTDEF, "#!substdef" },
+    { LONG_SUBSTDEFS, "#!substdefs" },
+    { LONG_LOADMODULE, "loadmodule" },
+};
+
+/* Other switches than these mean nothing here. */
+static bool apply_script_switch(struct options *options, int letter)
+{
+    for (size_t i = 0; i < sizeof quoted_lines / sizeof *quoted_lines; i++) {
+        if (quoted_lines[i].letter == letter)
+            return add_line(options->script_before, "%s \"%s\"\n", quoted_lines[i].statement, optarg);
+    }
+    switch (letter) {
+    case 'A':
+        return add_define(options, optarg);
+    case LONG_MODPARAM:
+        return add_modparam(options, optarg);
+    case LONG_SERVER_ID:
+        return add_line(options->script_after, "server_id = %s\n", optarg);
+    default:
+        return true;
+    }
 }
 
 /* Switches that take a text and keep it. */
@@ -133,7 +227,7 @@ static bool apply_switch(struct options *options, int letter)
     case LONG_ALIAS:
         return add_alias(options, optarg);
     default:
-        return true;
+        return apply_script_switch(options, letter);
     }
 }
 

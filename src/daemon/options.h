@@ -5,8 +5,14 @@
 
 #include "host/settings.h"
 
+enum {
+    SCRIPT_LINES_MAX = 8192, /* bytes of what the command line adds to the script */
+};
+
 struct options {
     const char *script;      /* -f */
+    char script_before[SCRIPT_LINES_MAX]; /* -A, --subst…, --loadmodule as lines of a script */
+    char script_after[SCRIPT_LINES_MAX];  /* --modparam */
     bool checks_only;        /* -c, -C */
     bool in_foreground;      /* -D */
     bool logs_to_stderr;     /* -E */

@@ -88,6 +88,7 @@ struct server {
     struct stray_taker stray_takers[OWNERS_MAX];
     unsigned stray_taker_count;
 
+    struct str script_before, script_after; /* of the command line: see struct script_host */
     struct program *program;
     const struct format *log_prefix; /* NULL: none */
     uint16_t main_route, reply_route; /* request route; unnamed onreply_route or ROUTE_NONE */

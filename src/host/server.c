@@ -205,6 +205,8 @@ static struct script_host script_host_of(struct server *server)
 {
     return (struct script_host){
         .context = server,
+        .before = server->script_before,
+        .after = server->script_after,
         .load_module = load_module,
         .set_param = set_param,
         .set_setting = set_setting,

@@ -127,12 +127,27 @@ static void pop_input(struct lexer *l)
     l->input_depth--;
 }
 
+static void push_command_line(struct lexer *l, struct str lines)
+{
+    struct source *source;
+
+    if (str_is_empty(lines))
+        return;
+    if (source_of_text(&l->unit->scratch, STR("command line"), lines, &source))
+        report_no_memory(l->unit);
+    else
+        lexer_push_source(l, source);
+}
+
+/* What is pushed last is read first. */
 void lexer_init(struct lexer *l, struct unit *unit, struct source *source)
 {
     *l = (struct lexer){ .unit = unit };
     if (unit->dialect->has_preprocessor)
         preprocess_start(unit);
+    push_command_line(l, unit->host->after);
     lexer_push_source(l, source);
+    push_command_line(l, unit->host->before);
 }
 
 char lexer_peek(const struct lexer *l, size_t distance)

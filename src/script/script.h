@@ -33,6 +33,8 @@ enum script_name_kind {
 
 struct script_host {
     void *context;
+    /* Lines of the command line, read before and after the script as if they stood in it. */
+    struct str before, after;
     /* loadmodule "x"; `path` is as written. Complains through script_complain on failure. */
     enum err (*load_module)(void *context, struct str path, const struct script_place *place);
     /* modparam("regex", "name", value) */

@@ -70,6 +70,21 @@ def unknown_switches(rig):
 
 
 @case()
+def lines_from_the_command_line(rig):
+    """-A, --substdef, --loadmodule and --modparam stand in the script; their errors name the command line."""
+    script = rig.script('#!KAMAILIO\n#!ifdef WITH_SL\nloadmodule "sl"\n#!endif\nrequest_route { sl_send_reply("200", "REASON"); }\n')
+    done = rig.command('-c', '-f', script)
+    equal(done.returncode, 1, 'without the definition')
+    for words in (['-A', 'WITH_SL'], ['-A', 'WITH_SL=1', '--substdef=/REASON/Fine/'], ['--loadmodule=sl', '--modparam=sl:default_code:i:500']):
+        done = rig.command('-c', '-f', script, *words)
+        equal(done.returncode, 0, f'{words}: {done.stderr}')
+    done = rig.command('-c', '-f', script, '-A', 'WITH_SL', '--modparam=sl:nonsense:i:1')
+    matches(done.stderr, r'^command line:1:1: error: module sl has no parameter "nonsense"', 'message')
+    done = rig.command('-c', '-f', script, '--modparam=sl')
+    matches(done.stderr, r'write it as module:name', 'form of --modparam')
+
+
+@case()
 def switches_of_others(rig):
     """Switches of OpenSER and Kamailio without a meaning here change nothing."""
     words = '-m 64 -M 8 -x fm -X qm -N 4 -W epoll_lt -b 262144 -r -R -v -K -S -e -O 8 -a no -A DEF=1 --atexit=no'.split()
