@@ -28,6 +28,7 @@ enum {
     SECRET_BYTES = 32,
     REQUEST_MEMORY_MAX = 512 * 1024, /* of one request with all its branches */
     SCRATCH_MEMORY_MAX = 1024 * 1024,
+    ASK_TEXT_ROOM = 8192, /* of a request of our own, beside its headers, routes and body */
     TICK_INTERVAL = 100, /* ms between on_tick hooks */
 };
 
@@ -92,6 +93,7 @@ struct server {
     struct program *program;
     const struct format *log_prefix; /* NULL: none */
     uint16_t main_route, reply_route; /* request route; unnamed onreply_route or ROUTE_NONE */
+    uint16_t local_route;             /* of requests that we make */
     struct location *location;
     struct location_rules location_rules;
     struct relay *relay;
@@ -103,7 +105,7 @@ struct server {
     atomic_uint counter_count;
     struct core_counters {
         struct counter *requests, *responses, *malformed, *dropped, *replies, *forwarded, *steered,
-            *media_timeouts, *media_exhausted, *unmatched;
+            *media_timeouts, *media_exhausted, *unmatched, *asked;
     } count;
     struct counter *txn_count[TXN_COUNTERS]; /* of all workers together, a tick old at most */
     struct log_gate media_warnings;
@@ -124,6 +126,7 @@ MUST_USE enum err server_start(struct server *server, unsigned workers);
 void server_stop(struct server *server);
 /* The worker that a message belongs to: a keyed hash of its Call-ID. */
 unsigned server_owner_of(const struct server *server, struct str bytes);
+unsigned server_owner_of_call(const struct server *server, struct str call_id);
 struct module *server_find_module(const struct server *server, struct str name);
 /* is_myself without a run; port 0: any. */
 bool server_is_myself(const struct server *server, struct str host, uint16_t port);
@@ -160,6 +163,9 @@ MUST_USE enum err worker_create(struct server *server, unsigned index, struct ou
 void worker_destroy(struct worker *worker);
 /* One message; the bytes are copied. */
 void worker_receive(struct worker *worker, const struct flow *flow, struct str bytes, bool is_stream);
+/* A request that did not come from the network, parsed; NULL when it is none. */
+struct request *worker_make_request(struct worker *worker, const struct flow *source,
+                                    struct str text);
 /* A connection is gone. */
 void worker_closed(struct worker *worker, const struct flow *flow);
 /* Fires what is due; the time of the next timer is the result. */

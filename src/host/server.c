@@ -21,6 +21,7 @@ static enum err make_core_counters(struct server *server)
         { "replies", &count->replies },
         { "forwarded", &count->forwarded },
         { "steered", &count->steered },
+        { "requests_made", &count->asked },
         { "unmatched_responses", &count->unmatched },
         { "media_timeouts", &count->media_timeouts },
         { "media_exhausted", &count->media_exhausted },
@@ -256,6 +257,7 @@ enum err server_load(struct server *server, const char *path, const struct str *
         return err;
     server->main_route = program_route(server->program, STAGE_REQUEST, STR(""));
     server->reply_route = program_route(server->program, STAGE_CORE_REPLY, STR(""));
+    server->local_route = program_route(server->program, STAGE_LOCAL, STR(""));
     return compile_log_prefix(server, &host);
 }
 
@@ -352,12 +354,16 @@ void server_set_listeners(struct server *server, struct listener *listeners, uns
     server->listener_count = count;
 }
 
-unsigned server_owner_of(const struct server *server, struct str bytes)
+unsigned server_owner_of_call(const struct server *server, struct str call_id)
 {
     return server->worker_count < 2
                ? 0
-               : (unsigned)(hash_str(&server->steering_key, sip_peek_call_id(bytes)) %
-                            server->worker_count);
+               : (unsigned)(hash_str(&server->steering_key, call_id) % server->worker_count);
+}
+
+unsigned server_owner_of(const struct server *server, struct str bytes)
+{
+    return server->worker_count < 2 ? 0 : server_owner_of_call(server, sip_peek_call_id(bytes));
 }
 
 struct location *server_location(struct server *server)

@@ -372,6 +372,22 @@ static struct request *make_request(struct worker *worker, const struct flow *so
     return request;
 }
 
+struct request *worker_make_request(struct worker *worker, const struct flow *source,
+                                    struct str text)
+{
+    struct request *request = make_request(worker, source);
+    struct sip_fault fault;
+
+    if (request && sip_msg_parse(&request->arena, text, false, sip_limits_default(), &request->msg,
+                                 &fault)) {
+        request_unref(request);
+        return NULL;
+    }
+    if (request)
+        request->target.uri = request->msg->ruri;
+    return request;
+}
+
 /* 400-class replies for what can be answered; everything else is dropped and counted. */
 static void take_request(struct worker *worker, const struct flow *flow, struct str bytes,
                          bool is_stream)

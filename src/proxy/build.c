@@ -12,16 +12,14 @@ static const struct listener *listener_of(const struct flight *flight, const str
     return flow->socket < settings->listener_count ? &settings->listeners[flow->socket] : NULL;
 }
 
-/* host [ ":" port ] of one of our sockets, or what set_advertised_address() said. */
-static void write_own_address(struct writer *w, const struct request *request,
-                              const struct listener *listener)
+/* host [ ":" port ] of one of our sockets, unless told otherwise. */
+static void write_address(struct writer *w, const struct listener *listener, struct str host,
+                          uint16_t port)
 {
-    uint16_t port = listener->advertised_port ? listener->advertised_port : listener->bound.port;
-
-    if (request->advertised_port)
-        port = request->advertised_port;
-    if (request->advertised_host.len)
-        write_str(w, request->advertised_host);
+    if (!port)
+        port = listener->advertised_port ? listener->advertised_port : listener->bound.port;
+    if (host.len)
+        write_str(w, host);
     else if (listener->advertised_host.len)
         write_str(w, listener->advertised_host);
     else
@@ -32,20 +30,44 @@ static void write_own_address(struct writer *w, const struct request *request,
     }
 }
 
+/* The same, or what set_advertised_address() said. */
+static void write_own_address(struct writer *w, const struct request *request,
+                              const struct listener *listener)
+{
+    write_address(w, listener, request->advertised_host, request->advertised_port);
+}
+
 /* ---- Via ---- */
 
-static void write_via(struct writer *w, const struct request *request,
-                      const struct listener *listener, struct str branch)
+static void write_via_start(struct writer *w, const struct listener *listener)
 {
     write_str(w, STR("Via: SIP/2.0/"));
     write_str(w, transport_traits(listener->transport)->via_name);
     write_char(w, ' ');
-    write_own_address(w, request, listener);
+}
+
+static void write_via_end(struct writer *w, const struct listener *listener, struct str branch)
+{
     if (listener->transport == TRANSPORT_UDP)
         write_str(w, STR(";rport"));
     write_str(w, STR(";branch="));
     write_str(w, branch);
     write_str(w, crlf);
+}
+
+static void write_via(struct writer *w, const struct request *request,
+                      const struct listener *listener, struct str branch)
+{
+    write_via_start(w, listener);
+    write_own_address(w, request, listener);
+    write_via_end(w, listener, branch);
+}
+
+void proxy_build_own_via(struct writer *w, const struct listener *listener, struct str branch)
+{
+    write_via_start(w, listener);
+    write_address(w, listener, STR(""), 0);
+    write_via_end(w, listener, branch);
 }
 
 enum err proxy_build_marked_via(struct flight *flight, struct str *out)

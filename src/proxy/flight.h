@@ -42,6 +42,7 @@ struct proxy {
     struct flow_signer *signer;
     struct hash_key key;      /* of branch ids and tags: from the server's secret */
     struct list_node flights; /* with holds */
+    struct list_node asks;    /* requests of our own */
     struct proxy_moves moves;
     char message[MESSAGE_ROOM];
     char lines[LINES_ROOM];
@@ -164,6 +165,11 @@ void proxy_moves_note(struct flight *flight);
 /* Replaces the flow of the token by that of the party who has moved, if it has. */
 void proxy_moves_apply(const struct flight *flight, struct flow *flow);
 
+/* ---- uac.c ---- */
+
+/* Forgets all requests of our own. */
+void proxy_asks_fini(struct proxy *proxy);
+
 /* ---- hop.c: where a request goes ---- */
 
 struct hop_choice {
@@ -177,6 +183,9 @@ enum err proxy_hop_choose(const struct flight *flight, const struct target *targ
 /* Copies what the resolver found into the request's arena. */
 enum err proxy_hop_copy(struct flight *flight, const struct target *target, const struct flow *hops,
                         unsigned count, struct flow **out, unsigned *out_count);
+/* The same for a request of our own, by what is given: destination, Route values, Request-URI. */
+enum err proxy_hop_query(struct str destination, struct str routes, struct str uri,
+                         struct resolve_query *out);
 /* What a reply says about an error in finding or reaching the next hop. */
 unsigned proxy_hop_status(enum err err);
 
@@ -194,6 +203,8 @@ enum err proxy_build_request(struct flight *flight, const struct departure *depa
                              struct str *out);
 /* The topmost via-parm as we write it: with received and rport. */
 enum err proxy_build_marked_via(struct flight *flight, struct str *out);
+/* The whole Via line of a request of our own. */
+void proxy_build_own_via(struct writer *w, const struct listener *listener, struct str branch);
 /* 0: go on; else the status to refuse with: 483, 482. */
 unsigned proxy_build_check_hops(struct flight *flight);
 

@@ -122,6 +122,15 @@ enum err proxy_hop_choose(const struct flight *flight, const struct target *targ
     return err;
 }
 
+enum err proxy_hop_query(struct str destination, struct str routes, struct str uri,
+                         struct resolve_query *out)
+{
+    *out = (struct resolve_query){ .socket = SOCKET_ANY };
+    if (destination.len)
+        return query_of_destination(destination, out);
+    return routes.len ? query_of_list(routes, out) : query_of_uri_text(uri, out);
+}
+
 /* ---- what was found ---- */
 
 /* Unless told otherwise we send from the socket that the request came in on, where it fits. */

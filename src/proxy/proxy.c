@@ -36,6 +36,7 @@ enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel
     }
     derive_key(settings->token_key, &proxy->key);
     list_init(&proxy->flights);
+    list_init(&proxy->asks);
     proxy_moves_init(&proxy->moves);
     *out = proxy;
     return ERR_NONE;
@@ -80,6 +81,7 @@ void proxy_destroy(struct proxy *proxy)
         return;
     while ((node = list_first(&proxy->flights)))
         abandon(CONTAINER_OF(node, struct flight, node));
+    proxy_asks_fini(proxy);
     proxy_moves_fini(&proxy->moves);
     flow_signer_destroy(proxy->signer);
     free(proxy);

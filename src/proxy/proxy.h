@@ -8,6 +8,7 @@
  */
 #include <culvert/run.h>
 #include <culvert/server.h>
+#include <culvert/uac.h>
 
 #include "txn/txn.h"
 
@@ -115,3 +116,11 @@ void proxy_cancel_branches(struct proxy *proxy, struct request *request, struct 
 enum loose_result proxy_loose_route(struct proxy *proxy, struct request *request,
                                     bool (*is_myself)(void *context, const struct sip_uri *uri),
                                     void *context, struct str *own_params);
+
+/*
+ * A request of our own: see culvert/uac.h. `text` is the whole of it, as uac_write() writes it, or a
+ * route has changed it; its first Via is replaced by ours.
+ */
+MUST_USE enum err uac_write(struct writer *w, const struct uac_request *request, struct str via);
+MUST_USE enum err proxy_ask(struct proxy *proxy, const struct uac_request *request, struct str text,
+                            uac_done_fn *done, void *context);
