@@ -154,7 +154,6 @@ struct worker {
     struct value *vars;
     struct timer tick;
     uint64_t txn_told[TXN_COUNTERS]; /* what this worker has added to the server's txn_count */
-    const struct sip_edits *reply_edits; /* of the unnamed reply route, while its response is matched */
     void *owner; /* who runs it: set by the daemon, or by a test */
 };
 

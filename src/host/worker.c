@@ -99,11 +99,8 @@ static void reply_route_done(struct run *run)
 static void on_reply(void *context, struct branch *branch, struct sip_msg *response,
                      const struct flow *source, struct sip_edits *edits)
 {
-    struct worker *worker = context;
-    struct run *run = run_create(worker, branch->request, STAGE_REPLY, response, source);
+    struct run *run = run_create(context, branch->request, STAGE_REPLY, response, source);
 
-    if (worker->reply_edits)
-        *edits = *worker->reply_edits;
     if (!run) {
         proxy_reply_continue(branch, response, 0);
         return;
@@ -309,12 +306,7 @@ static void receive_stray_response(struct worker *worker, struct sip_msg *respon
 static void match_response(struct worker *worker, struct sip_msg *response, const struct flow *source,
                            const struct sip_edits *edits)
 {
-    bool is_taken;
-
-    worker->reply_edits = edits;
-    is_taken = txn_receive_response(worker->txns, response, source);
-    worker->reply_edits = NULL;
-    if (!is_taken)
+    if (!proxy_receive_response(worker->proxy, response, source, edits))
         receive_stray_response(worker, response, source, edits);
 }
 

@@ -43,6 +43,7 @@ struct proxy {
     struct hash_key key;      /* of branch ids and tags: from the server's secret */
     struct list_node flights; /* with holds */
     struct list_node asks;    /* requests of our own */
+    const struct sip_edits *arriving; /* edits of the response that is being matched */
     struct proxy_moves moves;
     char message[MESSAGE_ROOM];
     char lines[LINES_ROOM];

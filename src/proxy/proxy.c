@@ -27,6 +27,7 @@ enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel
     proxy->user = *user;
     proxy->wheel = wheel;
     proxy->made_at = wheel->now;
+    proxy->arriving = NULL;
     proxy->layer = layer;
     proxy->outside = outside;
     proxy->random = random;

@@ -91,6 +91,13 @@ void proxy_failure_continue(struct request *request);
 void proxy_release(struct proxy *proxy, struct request *request);
 
 /*
+ * A response for its transaction, with what the unnamed reply route has changed in it (NULL: nothing;
+ * the texts lie in the arena of the response). As txn_receive_response, which it calls.
+ */
+bool proxy_receive_response(struct proxy *proxy, struct sip_msg *response, const struct flow *source,
+                            const struct sip_edits *edits);
+
+/*
  * The ACK of a failure that we answered without a transaction: it is known by our To tag and goes no
  * further. proxy_forward drops it too.
  */

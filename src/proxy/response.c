@@ -260,6 +260,8 @@ void proxy_response_receive(struct leg *leg, struct sip_msg *msg, const struct f
     proxy_flight_hold(flight);
     held = proxy_held_take(msg, source);
     if (held) {
+        if (flight->proxy->arriving)
+            held->edits = *flight->proxy->arriving;
         note_progress(leg, msg->status);
         remember_tag(leg, msg->to_tag);
         enqueue(leg, held);
@@ -269,6 +271,17 @@ void proxy_response_receive(struct leg *leg, struct sip_msg *msg, const struct f
         proxy_flight_advance(flight);
     }
     proxy_flight_release(flight);
+}
+
+bool proxy_receive_response(struct proxy *proxy, struct sip_msg *response,
+                            const struct flow *source, const struct sip_edits *edits)
+{
+    bool is_taken;
+
+    proxy->arriving = edits;
+    is_taken = txn_receive_response(proxy->layer, response, source);
+    proxy->arriving = NULL;
+    return is_taken;
 }
 
 void proxy_reply_continue(struct branch *branch, struct sip_msg *response, unsigned status)

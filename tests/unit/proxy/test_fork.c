@@ -336,6 +336,27 @@ static void test_responses_of_a_branch_keep_their_order(void **state)
     world_destroy(world);
 }
 
+/* However long it waits behind another, what the unnamed reply route has changed in it stays. */
+static void test_changes_before_matching_reach_responses_that_wait(void **state)
+{
+    struct world *world = forked("INVITE");
+
+    (void)state;
+    world->delays_replies = true;
+    answer(world, 0, 180, "x");
+    world->core_header = "X-Core: yes\r\n";
+    answer(world, 0, 200, "x");
+    world->core_header = NULL;
+    world_continue_reply(world, 0, 0);
+    world_continue_reply(world, 0, 0);
+    assert_null(str_find(world_nth(world, "SIP/2.0 180", 0), STR("X-Core")));
+    assert_has(world_nth(world, "SIP/2.0 200", 0), "X-Core: yes\r\n");
+    world->delays_replies = false;
+    answer(world, 1, 487, "y");
+    answer(world, 2, 487, "z");
+    world_destroy(world);
+}
+
 static void test_a_reply_may_be_continued_after_all_is_over(void **state)
 {
     struct world *world = world_create(false);
@@ -692,6 +713,7 @@ int main(void)
         cmocka_unit_test(test_the_reply_route_may_make_a_failure),
         cmocka_unit_test(test_a_refused_provisional_cancels_its_branch),
         cmocka_unit_test(test_responses_of_a_branch_keep_their_order),
+        cmocka_unit_test(test_changes_before_matching_reach_responses_that_wait),
         cmocka_unit_test(test_a_reply_may_be_continued_after_all_is_over),
         cmocka_unit_test(test_a_flood_of_provisionals_is_bounded),
         cmocka_unit_test(test_a_branch_route_may_take_its_time),

@@ -46,6 +46,7 @@ struct world {
     unsigned forward_status;       /* on_forward */
     unsigned reply_status;         /* what the reply route says */
     const char *reply_header;      /* the reply route appends it */
+    const char *core_header;       /* the unnamed reply route does, before a response is matched */
     const char *branch_header;     /* on_branch_ready appends it */
     bool delays_branches, delays_replies, delays_failures;
     bool declines_100;   /* options.no_100 */
@@ -386,15 +387,19 @@ static inline bool world_answer_with(struct world *world, struct str sent, unsig
                                .headers = str_of(headers) };
     char buffer[4096];
     struct writer w = writer_over(buffer, sizeof buffer);
+    struct sip_edits edits = { 0 };
     struct arena arena, own;
-    struct sip_msg *request;
+    struct sip_msg *request, *response;
     bool is_taken;
 
     arena_init(&arena, NULL, 1 << 16);
     request = fake_parse(&arena, sent);
     assert_int_equal(sip_reply_write(&w, request, &reply), ERR_NONE);
     arena_init(&own, &world->pool, world->response_room ? world->response_room : 1 << 16);
-    is_taken = txn_receive_response(world->layer, fake_parse(&own, writer_text(&w)), &flow);
+    response = fake_parse(&own, writer_text(&w));
+    if (world->core_header)
+        assert_int_equal(sip_edit_append_hdr(&edits, response, str_of(world->core_header)), 0);
+    is_taken = proxy_receive_response(world->proxy, response, &flow, &edits);
     arena_fini(&own);
     arena_fini(&arena);
     return is_taken;
