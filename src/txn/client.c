@@ -94,10 +94,10 @@ void client_txn_destroy(struct client_txn *client)
 }
 
 /* Timers A or E, and B or F. */
-static void start_timers(struct txn *txn)
+static void start_timers(struct txn *txn, const struct client_request *request)
 {
     if (!txn->is_reliable)
-        txn_start_retransmit(txn);
+        txn_start_retransmit(txn, request->t1, request->t2);
     txn_start_end(txn, 64 * txn->layer->timers.t1);
 }
 
@@ -126,7 +126,7 @@ enum err client_txn_open(struct txn_layer *layer, const struct client_request *r
         client_txn_destroy(client);
         return err;
     }
-    start_timers(&client->txn);
+    start_timers(&client->txn, request);
     txn_track_stream(&client->txn);
     *out = client;
     return ERR_NONE;

@@ -11,7 +11,7 @@ static void retransmit(struct txn *txn, struct txn_input *input)
 
 static void retransmit_slowly(struct txn *txn, struct txn_input *input)
 {
-    txn->interval = txn->layer->timers.t2;
+    txn->interval = txn->t2;
     retransmit(txn, input);
 }
 

@@ -90,11 +90,12 @@ static void fire_end(struct timer *timer)
     txn_handle(txn, is_lost ? UNREACHABLE : TIMER_END, &(struct txn_input){ 0 });
 }
 
-void txn_start_retransmit(struct txn *txn)
+void txn_start_retransmit(struct txn *txn, msec t1, msec t2)
 {
     struct txn_layer *layer = txn->layer;
 
-    txn->interval = layer->timers.t1;
+    txn->interval = t1 ? t1 : layer->timers.t1;
+    txn->t2 = t2 ? t2 : layer->timers.t2;
     timer_start(layer->wheel, &txn->retransmit, layer->wheel->now + txn->interval, fire_retransmit);
 }
 
@@ -103,8 +104,8 @@ void txn_back_off(struct txn *txn, bool is_capped)
     struct txn_layer *layer = txn->layer;
 
     txn->interval *= 2;
-    if (is_capped && txn->interval > layer->timers.t2)
-        txn->interval = layer->timers.t2;
+    if (is_capped && txn->interval > txn->t2)
+        txn->interval = txn->t2;
     timer_start(layer->wheel, &txn->retransmit, layer->wheel->now + txn->interval, fire_retransmit);
 }
 

@@ -89,6 +89,7 @@ struct txn {
     struct timer retransmit;
     struct timer end;
     msec interval;          /* of the retransmit timer */
+    msec t2;                /* what it grows to */
     struct txn_bytes bytes; /* what is sent again */
 };
 
@@ -134,7 +135,8 @@ struct txn_layer {
 
 void txn_handle(struct txn *txn, enum txn_event event, struct txn_input *input);
 /* Arms the timers; a retransmit timer starts with T1. */
-void txn_start_retransmit(struct txn *txn);
+/* t1 and t2: 0 means those of the layer. */
+void txn_start_retransmit(struct txn *txn, msec t1, msec t2);
 void txn_start_end(struct txn *txn, msec delay);
 /* Ends as soon as the stack is unwound. */
 void txn_end_soon(struct txn *txn);

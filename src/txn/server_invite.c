@@ -26,7 +26,7 @@ static void refuse(struct txn *txn, struct txn_input *input)
         return;
     }
     if (!txn->is_reliable)
-        txn_start_retransmit(txn);                  /* timer G */
+        txn_start_retransmit(txn, 0, 0);            /* timer G */
     txn_start_end(txn, 64 * txn->layer->timers.t1); /* timer H */
 }
 

@@ -102,6 +102,7 @@ struct client_request {
     struct str branch; /* of our Via: the key; must be unique */
     struct str bytes;  /* the request as written; copied */
     struct flow flow;
+    msec t1, t2; /* of its retransmissions; 0: those of the layer */
 };
 
 /* Sends at once. An error means that nothing was made and no callback comes. Not for ACK. */
