@@ -102,8 +102,15 @@ struct request {
     uint16_t advertised_port;
     uint16_t on_failure, on_reply, on_branch; /* routes armed by t_on_*; ROUTE_NONE: none */
     msec fr_timer, fr_inv_timer;     /* t_set_fr() and the timer AVPs; 0: those of the server */
+    msec t1, t2;                     /* t_set_retr(); 0: those of the server */
+    msec lifetime;                   /* t_set_max_lifetime(); 0: as struct fork_rules says */
     bool no_auto_100;
     bool no_internal_reply;
+    bool no_failover;                /* t_set_disable_failover() */
+    bool lets_6xx_compete;           /* t_set_disable_6xx() */
+    bool passes_no_reason;           /* t_set_no_e2e_cancel_reason() */
+    bool has_older_failures;         /* t_drop_replies() has said what becomes of them */
+    uint8_t older_failures;          /* enum older_failures, for the next step alone */
     bool is_in_dialog_by_token;      /* a valid flow token routed it */
 
     struct server_txn *txn;          /* NULL while stateless */

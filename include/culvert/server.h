@@ -30,6 +30,32 @@ struct location_rules {
     bool uses_flows;        /* automatic NAT handling: bindings are reached by their flow */
 };
 struct location_rules *server_location_rules(struct server *server); /* written by start() only */
+
+/* What becomes of failures when the failure route tries other targets. */
+enum older_failures {
+    OLDER_YIELD,       /* they compete until a response comes to the new step */
+    OLDER_DROPPED,     /* those of all steps before are forgotten */
+    OLDER_LAST_DROPPED, /* those of the step before are */
+    OLDER_KEPT,        /* all compete to the end */
+};
+
+/* What tm was told about forking and the choice of responses; zero is what RFC 3261 §16.7 says. */
+struct fork_rules {
+    int64_t local_rank;            /* added to the status of a failure of our own when it competes */
+    enum older_failures older_failures;
+    bool keeps_503;                /* goes upstream as it is; else as a 500 */
+    bool keeps_challenges_apart;   /* those of other branches are not added to a 401 or 407 */
+    bool lets_6xx_compete;         /* like any failure, as the last of all; the other branches go on */
+    bool counts_rising_only;       /* only a higher provisional response restarts a branch's timer */
+    bool drops_silent_branches;    /* CANCEL ends at once what was never heard of */
+    bool adds_no_reason;           /* CANCELs of our own say no Reason… */
+    bool passes_no_reason;         /* …and the caller's is not passed on */
+    bool drops_strange_cancel;     /* a CANCEL whose INVITE is unknown goes nowhere; else statelessly on */
+    msec invite_lifetime;          /* from a request's arrival to the end of its last branch; 0: no bound */
+    msec other_lifetime;
+    struct str trying_reason;      /* of the automatic 100; empty: as the dialect says */
+};
+struct fork_rules *server_fork_rules(struct server *server); /* written by start() only */
 const struct listener *server_listeners(const struct server *server, unsigned *count);
 /* The listener of "udp:192.0.2.1:5060"; ERR_NOT_FOUND. */
 MUST_USE enum err server_find_listener(const struct server *server, struct str name, uint16_t *out);

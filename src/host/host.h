@@ -96,6 +96,7 @@ struct server {
     uint16_t local_route;             /* of requests that we make */
     struct location *location;
     struct location_rules location_rules;
+    struct fork_rules fork_rules;
     struct relay *relay;
     struct relay_interface *interfaces;
     struct txn_timers timers;

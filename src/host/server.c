@@ -376,6 +376,11 @@ struct location_rules *server_location_rules(struct server *server)
     return &server->location_rules;
 }
 
+struct fork_rules *server_fork_rules(struct server *server)
+{
+    return &server->fork_rules;
+}
+
 const struct listener *server_listeners(const struct server *server, unsigned *count)
 {
     *count = server->listener_count;

@@ -503,6 +503,7 @@ static struct proxy_settings proxy_settings_of(const struct server *server, stru
         .listener_count = server->listener_count,
         .token_key = server->secret,
         .is_openser = server_is_openser(server),
+        .rules = server->fork_rules,
         .is_multihomed = server->settings.is_multihomed != 0,
     };
     struct str line = server->settings.server_header;

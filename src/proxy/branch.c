@@ -105,7 +105,24 @@ static void let_go(struct leg *leg)
     proxy_flight_release(flight_of_leg(leg));
 }
 
-/* ---- timers: fr_timer, then fr_inv_timer ---- */
+/* ---- timers: fr_timer, then fr_inv_timer, neither beyond the lifetime of the request ---- */
+
+static msec deadline_of(const struct flight *flight)
+{
+    const struct fork_rules *rules = &flight->proxy->settings.rules;
+    const struct request *request = &flight->request;
+    msec lifetime = request->lifetime;
+
+    if (!lifetime)
+        lifetime = request->msg->method == SIP_INVITE ? rules->invite_lifetime
+                                                      : rules->other_lifetime;
+    return lifetime ? request->received_at + lifetime : MSEC_NEVER;
+}
+
+bool proxy_flight_is_expired(const struct flight *flight)
+{
+    return flight->proxy->wheel->now >= deadline_of(flight);
+}
 
 /* An INVITE is cancelled, and its late answer still wanted; anything else is only let go. */
 static void give_up(struct leg *leg)
@@ -126,7 +143,6 @@ static void time_out(struct leg *leg)
 {
     struct flight *flight = flight_of_leg(leg);
     bool is_silent = leg->branch.state == BRANCH_CALLING;
-
     unsigned status = leg->branch.is_cancelled ? 487 : 408;
 
     if (leg->branch.state == BRANCH_DONE || (is_silent && proxy_leg_fail_over(leg)))
@@ -146,16 +162,23 @@ static void fire_timer(struct timer *timer)
     proxy_flight_release(flight);
 }
 
+static msec delay_of(const struct flight *flight, bool is_ringing)
+{
+    const struct proxy_settings *settings = &flight->proxy->settings;
+    const struct request *request = &flight->request;
+
+    if (is_ringing)
+        return request->fr_inv_timer ? request->fr_inv_timer : settings->fr_inv_timer;
+    return request->fr_timer ? request->fr_timer : settings->fr_timer;
+}
+
 void proxy_leg_start_timer(struct leg *leg, bool is_ringing)
 {
-    struct flight *flight = flight_of_leg(leg);
-    const struct proxy_settings *settings = &flight->proxy->settings;
+    const struct flight *flight = flight_of_leg(leg);
     struct wheel *wheel = flight->proxy->wheel;
-    msec fr = flight->request.fr_timer, fr_inv = flight->request.fr_inv_timer;
-    msec delay =
-        is_ringing ? (fr_inv ? fr_inv : settings->fr_inv_timer) : (fr ? fr : settings->fr_timer);
+    msec end = wheel->now + delay_of(flight, is_ringing), deadline = deadline_of(flight);
 
-    timer_start(wheel, &leg->branch.timer, wheel->now + delay, fire_timer);
+    timer_start(wheel, &leg->branch.timer, end < deadline ? end : deadline, fire_timer);
 }
 
 /* ---- the client transaction ---- */
@@ -242,6 +265,8 @@ static enum err open_txn(struct leg *leg, struct str via_branch, struct str byte
         .branch = via_branch,
         .bytes = bytes,
         .flow = leg->branch.flow,
+        .t1 = flight->request.t1,
+        .t2 = flight->request.t2,
     };
     enum err err =
         client_txn_open(flight->proxy->layer, &request, &proxy_leg_txn_user, leg, &leg->branch.txn);
@@ -337,7 +362,8 @@ bool proxy_leg_fail_over(struct leg *leg)
     enum err err;
 
     if (leg->branch.hop_next >= leg->branch.hop_count || leg->branch.is_cancelled ||
-        flight->request.is_cancelled || flight->request.is_answered)
+        flight->request.is_cancelled || flight->request.is_answered ||
+        proxy_flight_is_expired(flight))
         return false;
     if (leg->branch.txn)
         client_txn_cancel(leg->branch.txn, STR(""));
@@ -402,7 +428,7 @@ void proxy_leg_start(struct leg *leg)
 {
     struct proxy_user *user = &flight_of_leg(leg)->proxy->user;
 
-    leg->has_failover = !flight_of_leg(leg)->options.no_dns_failover;
+    leg->has_failover = !flight_of_leg(leg)->options.no_dns_failover && !leg->branch.request->no_failover;
     leg->is_asked = true;
     proxy_flight_hold(flight_of_leg(leg));
     if (user->on_branch)

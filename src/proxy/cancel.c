@@ -2,6 +2,12 @@
 /* CANCEL (RFC 3261 §9, §16.10). */
 #include "proxy/flight.h"
 
+/* Its CANCEL goes out with the first response, which nobody waits for. */
+static bool is_hasty(const struct leg *leg)
+{
+    return flight_of_leg(leg)->proxy->settings.rules.drops_silent_branches;
+}
+
 static void cancel_leg(struct leg *leg, struct str headers)
 {
     if (leg->branch.state == BRANCH_PREPARING) {
@@ -13,6 +19,8 @@ static void cancel_leg(struct leg *leg, struct str headers)
     leg->branch.is_cancelled = true;
     if (leg->branch.txn)
         client_txn_cancel(leg->branch.txn, headers);
+    if (leg->branch.state == BRANCH_CALLING && is_hasty(leg))
+        proxy_leg_finish(leg, 487);
 }
 
 /* The caller holds the flight, and lets it advance. */
@@ -40,11 +48,13 @@ void proxy_cancel_branches(struct proxy *proxy, struct request *request, struct 
 }
 
 /* Why the caller hung up travels on (RFC 3326). */
-static struct str reason_lines(struct request *cancel)
+static struct str reason_lines(struct request *cancel, const struct flight *flight)
 {
     const struct sip_hdr *hdr = sip_msg_find(cancel->msg, SIP_HDR_REASON, NULL);
     struct str line;
 
+    if (flight->request.passes_no_reason || flight->proxy->settings.rules.passes_no_reason)
+        return STR("");
     if (!hdr || str_has_line_break(hdr->value) ||
         str_print(&cancel->arena, &line, "Reason: " STR_FMT "\r\n", STR_ARG(hdr->value)))
         return STR("");
@@ -66,7 +76,7 @@ enum err proxy_cancel(struct proxy *proxy, struct request *cancel, struct reques
         return err;
     proxy_flight_hold(flight);
     invite->is_cancelled = true;
-    proxy_cancel_legs(flight, reason_lines(cancel));
+    proxy_cancel_legs(flight, reason_lines(cancel, flight));
     proxy_flight_advance(flight);
     proxy_flight_release(flight);
     return err;

@@ -69,6 +69,8 @@ struct leg {
     bool has_won;    /* a 2xx of it went upstream */
     bool is_replica; /* its responses are dropped */
     bool is_refused; /* the reply route has made a failure of it: nothing it says counts */
+    bool is_outdated; /* its failure competes no more: a later step has taken its place */
+    unsigned progress; /* the highest provisional response so far */
     bool is_pumping;
     bool has_failover;      /* more than one hop may be tried */
     unsigned attempt;       /* at sending */
@@ -103,6 +105,8 @@ struct flight {
     enum err launch_err; /* the best reason of those that failed */
     unsigned launch_status;
     unsigned last_step; /* the step before this relay */
+
+    bool older_yield;     /* a response to the latest step outdates the steps before */
 
     unsigned failed_step; /* the last step that on_failure was called for */
     bool in_failure;      /* proxy_failure_continue is awaited */
@@ -217,6 +221,8 @@ void proxy_leg_start(struct leg *leg);
 void proxy_leg_finish(struct leg *leg, unsigned status);
 /* Gives up a leg that was not sent. */
 void proxy_leg_fail(struct leg *leg, enum err err, unsigned status);
+/* Whatever its branches do, it has lasted long enough (tm's max_inv_lifetime). */
+bool proxy_flight_is_expired(const struct flight *flight);
 /* Tries the next address; false when there is none, or no use in it. */
 bool proxy_leg_fail_over(struct leg *leg);
 void proxy_leg_start_timer(struct leg *leg, bool is_ringing);
@@ -233,16 +239,22 @@ void proxy_flight_advance(struct flight *flight);
 void proxy_response_receive(struct leg *leg, struct sip_msg *msg, const struct flow *source);
 /* Sends the best of the failures upstream. */
 void proxy_response_answer(struct flight *flight);
-/* Frees the failures that nobody will look at any more. */
-void proxy_response_forget(struct flight *flight, unsigned before_step);
+/* Frees the failures that nobody will look at any more: the outdated ones, or all. */
+void proxy_response_forget(struct flight *flight, bool all);
 
 /* ---- choose.c ---- */
 
-/* The best leg of the step; NULL when none has a status. */
-struct leg *proxy_choose_best(const struct flight *flight, unsigned step);
-/* True when a is to be preferred to b. */
+/* The best of the failures that compete; NULL when there is none. */
+struct leg *proxy_choose_best(const struct flight *flight);
+/* True when status a is to be preferred to b. */
 bool proxy_choose_prefers(unsigned a, unsigned b);
-/* Adds the challenges of the other legs of the step to a 401 or 407. */
+/* A relay has begun a new step: what becomes of the failures of those before. */
+void proxy_choose_outdate(struct flight *flight);
+/* The leg has got its failure from outside. */
+void proxy_choose_note(struct leg *leg);
+/* A 6xx neither ends other branches nor comes first. */
+bool proxy_choose_is_lenient(const struct flight *flight);
+/* Adds the challenges of the other legs that compete to a 401 or 407. */
 enum err proxy_choose_merge_challenges(const struct flight *flight, struct leg *best);
 
 /* ---- cancel.c ---- */

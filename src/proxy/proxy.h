@@ -21,6 +21,7 @@ struct proxy_settings {
     unsigned listener_count;
     const uint8_t *token_key;
     bool is_openser;        /* dialect: forwarding failures are answered at once, 503 becomes 500, … */
+    struct fork_rules rules;
     struct str server_header; /* whole line with CRLF for our replies, or empty */
     bool is_multihomed;
 };
@@ -73,7 +74,8 @@ typedef void proxy_done_fn(void *context, enum err err, unsigned status);
  * within the call, when every branch was sent or has failed: with ERR_NONE when at least one was
  * sent, else with the reason and its status: ERR_UNRESOLVED 478, ERR_UNREACHABLE 477 (430 for the
  * lost flow of a binding), ERR_UNSUPPORTED 416, ERR_LIMIT 500, ERR_SYNTAX 400, ERR_NOT_FOUND 500 (no
- * target), ERR_DENIED 482 (loop), 483 (too many hops) or 487 (cancelled), ERR_NOT_NOW 500 (answered
+ * target), ERR_DENIED 482 (loop), 483 (too many hops), 487 (cancelled), 440 (too many branches) or
+ * 500 (after a 6xx, RFC 3261 §16.7 step 5, which OpenSER does not mind), ERR_NOT_NOW 500 (answered
  * already). In the OpenSER dialect such a failure has then been answered (request->is_answered),
  * unless a failure route is running or no_internal_reply says otherwise.
  */

@@ -56,6 +56,8 @@ static void report_relay(struct flight *flight)
     flight->done = NULL;
     if (err && !has_sent_legs(flight, flight->request.step))
         flight->request.step = flight->last_step;
+    if (!err)
+        proxy_choose_outdate(flight);
     if (err)
         answer_failed_relay(flight, status);
     done(context, err, status);
@@ -67,7 +69,7 @@ static void ask_failure(struct flight *flight)
 {
     struct request *request = &flight->request;
     struct proxy_user *user = &flight->proxy->user;
-    struct leg *best = proxy_choose_best(flight, request->step);
+    struct leg *best = proxy_choose_best(flight);
 
     request->winner = best ? &best->branch : NULL;
     flight->failed_step = request->step;
@@ -129,8 +131,7 @@ void proxy_flight_advance(struct flight *flight)
     if (!is_waiting(flight))
         advance(flight);
     if (!flight->in_failure)
-        proxy_response_forget(flight,
-                              flight->request.is_answered ? UINT32_MAX : flight->request.step);
+        proxy_response_forget(flight, flight->request.is_answered);
     proxy_flight_release(flight);
 }
 
@@ -150,6 +151,8 @@ static enum err check_relay(struct flight *flight, bool is_replica, unsigned *st
     }
     if (request->is_answered && !is_replica)
         return ERR_NOT_NOW;
+    if (request->has_6xx && !flight->proxy->settings.is_openser)
+        return ERR_DENIED;
     *status = proxy_build_check_hops(flight);
     return *status ? ERR_DENIED : ERR_NONE;
 }

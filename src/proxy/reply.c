@@ -33,12 +33,13 @@ static const struct server_txn_user txn_user = { on_txn_failure, on_txn_end };
 
 static enum err send_trying(struct flight *flight)
 {
-    bool is_openser = flight->proxy->settings.is_openser;
+    const struct proxy_settings *settings = &flight->proxy->settings;
+    struct str reason = settings->rules.trying_reason;
 
-    return proxy_reply(flight->proxy, &flight->request, 100,
-                       is_openser ? STR("Giving a try")
-                                  : STR("trying -- your call is important to us"),
-                       STR(""), STR(""));
+    if (!reason.len)
+        reason = settings->is_openser ? STR("Giving a try")
+                                      : STR("trying -- your call is important to us");
+    return proxy_reply(flight->proxy, &flight->request, 100, reason, STR(""), STR(""));
 }
 
 enum err proxy_reply_open(struct flight *flight, bool no_100)

@@ -61,7 +61,7 @@ void proxy_flight_release(struct flight *flight)
 
     if (--flight->holds == 0) {
         list_remove(&flight->node);
-        proxy_response_forget(flight, UINT32_MAX);
+        proxy_response_forget(flight, true);
         if (flight->was_opened && !flight->request.txn && !flight->has_ended) {
             flight->has_ended = true;
             if (proxy->user.on_end)

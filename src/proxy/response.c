@@ -10,6 +10,12 @@ static bool is_invite(const struct leg *leg)
     return leg->branch.request->msg->method == SIP_INVITE;
 }
 
+/* Why a branch is cancelled (RFC 3326). */
+static struct str own_reason(const struct flight *flight, struct str line)
+{
+    return flight->proxy->settings.rules.adds_no_reason ? STR("") : line;
+}
+
 /* ---- upstream ---- */
 
 static enum err write_upstream(struct flight *flight, const struct held *held, unsigned status,
@@ -89,7 +95,7 @@ static void win(struct leg *leg, struct held *held)
     end_as_winner(leg, held->msg->status);
     flight->request.winner = &leg->branch;
     proxy_moves_note(flight);
-    proxy_cancel_legs(flight, STR(ELSEWHERE));
+    proxy_cancel_legs(flight, own_reason(flight, STR(ELSEWHERE)));
     tell_final(flight, held, held->msg->status);
 }
 
@@ -98,6 +104,7 @@ static void keep_failure(struct leg *leg, struct held *held)
     leg->final = held;
     leg->branch.response = held->msg;
     leg->branch.is_received = true;
+    proxy_choose_note(leg);
 }
 
 /* The reply route's own verdict, or the status that arrived. */
@@ -121,9 +128,9 @@ static void lose(struct leg *leg, struct held *held, unsigned status)
         keep_failure(leg, held);
     }
     proxy_leg_finish(leg, status);
-    if (status >= 600) {
+    if (status >= 600 && !proxy_choose_is_lenient(flight)) {
         flight->request.has_6xx = true;
-        proxy_cancel_legs(flight, STR(DECLINED));
+        proxy_cancel_legs(flight, own_reason(flight, STR(DECLINED)));
     }
 }
 
@@ -237,6 +244,15 @@ static bool is_wanted(const struct leg *leg, unsigned status)
     return leg->queued < HELD_MAX || (status >= 200 && !leg->branch.status && !is_accepted);
 }
 
+/* RFC 3261 §16.7 step 2: each does, unless the script wants it less patient. */
+static bool restarts_timer(const struct leg *leg, unsigned status)
+{
+    const struct fork_rules *rules = &flight_of_leg(leg)->proxy->settings.rules;
+
+    return !rules->counts_rising_only || leg->progress == 0 ||
+           (status >= 180 && status > leg->progress);
+}
+
 static void note_progress(struct leg *leg, unsigned status)
 {
     if (leg->branch.state == BRANCH_DONE)
@@ -246,8 +262,10 @@ static void note_progress(struct leg *leg, unsigned status)
         return;
     }
     leg->branch.state = BRANCH_RINGING;
-    if (is_invite(leg))
+    if (is_invite(leg) && restarts_timer(leg, status))
         proxy_leg_start_timer(leg, true);
+    if (status > leg->progress)
+        leg->progress = status;
 }
 
 void proxy_response_receive(struct leg *leg, struct sip_msg *msg, const struct flow *source)
@@ -318,7 +336,7 @@ static struct leg *find_cancelled(const struct flight *flight)
 /* RFC 3261 §16.7 step 6: that one hop is overloaded does not mean that we are. */
 static unsigned status_upstream(const struct flight *flight, unsigned status)
 {
-    return status == 503 && flight->proxy->settings.is_openser ? 500 : status;
+    return status == 503 && !flight->proxy->settings.rules.keeps_503 ? 500 : status;
 }
 
 /* When not even that can be written, the client has to time out. */
@@ -348,7 +366,7 @@ void proxy_response_answer(struct flight *flight)
 {
     struct request *request = &flight->request;
     struct leg *best =
-        request->is_cancelled ? find_cancelled(flight) : proxy_choose_best(flight, request->step);
+        request->is_cancelled ? find_cancelled(flight) : proxy_choose_best(flight);
 
     request->winner = best ? &best->branch : NULL;
     if (best && best->final) {
@@ -361,14 +379,14 @@ void proxy_response_answer(struct flight *flight)
                                                  : 500);
 }
 
-void proxy_response_forget(struct flight *flight, unsigned before_step)
+void proxy_response_forget(struct flight *flight, bool all)
 {
     struct request *request = &flight->request;
 
     for (unsigned i = 0; i < request->branch_count; i++) {
         struct leg *leg = leg_of(request->branches[i]);
 
-        if (!leg->final || leg->branch.step >= before_step)
+        if (!leg->final || !(all || leg->is_outdated))
             continue;
         leg->branch.response = NULL;
         proxy_held_free(leg->final);

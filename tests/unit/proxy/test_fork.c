@@ -33,30 +33,33 @@ struct choice_row {
     const char *what;
     unsigned statuses[3];
     unsigned want;
-    bool is_openser;
+    struct fork_rules rules;
 };
 
 static const struct choice_row choice_rows[] = {
-    { "lowest number", { 486, 404, 480 }, 404, false },
-    { "lowest class", { 500, 404, 502 }, 404, false },
-    { "redirection", { 404, 302, 500 }, 302, false },
-    { "6xx wins", { 404, 603, 302 }, 603, false },
-    { "401 before 400", { 400, 401, 404 }, 401, false },
-    { "407", { 404, 407, 403 }, 407, false },
-    { "415", { 404, 415, 403 }, 415, false },
-    { "420", { 404, 420, 403 }, 420, false },
-    { "484", { 404, 484, 403 }, 484, false },
-    { "401 before 407", { 407, 401, 484 }, 401, false },
-    { "503 at the end", { 503, 500, 504 }, 500, false },
-    { "503 after 6xx of course", { 503, 603, 503 }, 603, false },
-    { "all 503", { 503, 503, 503 }, 503, false },
-    { "all 503 in openser", { 503, 503, 503 }, 500, true },
-    { "lowest 6xx", { 606, 600, 603 }, 600, false },
+    { "lowest number", { 486, 404, 480 }, 404, { 0 } },
+    { "lowest class", { 500, 404, 502 }, 404, { 0 } },
+    { "redirection", { 404, 302, 500 }, 302, { 0 } },
+    { "6xx wins", { 404, 603, 302 }, 603, { 0 } },
+    { "401 before 400", { 400, 401, 404 }, 401, { 0 } },
+    { "407", { 404, 407, 403 }, 407, { 0 } },
+    { "415", { 404, 415, 403 }, 415, { 0 } },
+    { "420", { 404, 420, 403 }, 420, { 0 } },
+    { "484", { 404, 484, 403 }, 484, { 0 } },
+    { "401 before 407", { 407, 401, 484 }, 401, { 0 } },
+    { "503 at the end", { 503, 500, 504 }, 500, { 0 } },
+    { "503 after 6xx of course", { 503, 603, 503 }, 603, { 0 } },
+    { "all 503", { 503, 503, 503 }, 500, { 0 } },
+    { "all 503, as they are", { 503, 503, 503 }, 503, { .keeps_503 = true } },
+    { "lowest 6xx", { 606, 600, 603 }, 600, { 0 } },
+    { "6xx comes last", { 603, 500, 502 }, 500, { .lets_6xx_compete = true } },
+    { "but before 503", { 603, 503, 503 }, 603, { .lets_6xx_compete = true } },
+    { "own rank of local failures", { 486, 404, 480 }, 404, { .local_rank = 2000 } },
 };
 
 static void check_choice(const struct choice_row *row)
 {
-    struct world *world = world_create(row->is_openser);
+    struct world *world = world_create_with(false, &row->rules);
 
     world->route = fork_to_three;
     world_invite(world);
@@ -115,6 +118,49 @@ static void test_challenges_are_merged(void **state)
 }
 
 /* ---- provisional responses ---- */
+
+static void test_challenges_may_be_kept_apart(void **state)
+{
+    const struct fork_rules rules = { .keeps_challenges_apart = true };
+    struct world *world = world_create_with(false, &rules);
+    struct str upstream;
+
+    (void)state;
+    world->route = fork_to_three;
+    world_invite(world);
+    world_answer_with(world, world_nth(world, "INVITE", 0), 407, "x",
+                      "Proxy-Authenticate: Digest realm=\"one\"\r\n");
+    world_answer_with(world, world_nth(world, "INVITE", 1), 401, "y",
+                      "WWW-Authenticate: Digest realm=\"two\"\r\n");
+    answer(world, 2, 404, "z");
+    upstream = world_nth(world, "SIP/2.0 401", 0);
+    assert_has(upstream, "realm=\"two\"");
+    assert_null(str_find(upstream, STR("realm=\"one\"")));
+    world_destroy(world);
+}
+
+/* One branch is silent, the other says 486: without the rule the silence is told. */
+static unsigned answer_beside_silence(int64_t local_rank)
+{
+    struct world *world = world_create_with(false, &(struct fork_rules){ .local_rank = local_rank });
+    unsigned status;
+
+    world->route = fork_to_three;
+    world_invite(world);
+    answer(world, 0, 486, "x");
+    answer(world, 1, 480, "y");
+    fake_wait(world->fake, 31000);
+    status = world->final_status;
+    world_destroy(world);
+    return status;
+}
+
+static void test_local_failures_may_be_worth_less(void **state)
+{
+    (void)state;
+    assert_int_equal(answer_beside_silence(0), 408);
+    assert_int_equal(answer_beside_silence(2000), 480);
+}
 
 static void test_provisional_responses_go_up_at_once(void **state)
 {
@@ -236,6 +282,22 @@ static void test_a_6xx_ends_the_others(void **state)
     answer(world, 0, 487, "x");
     answer(world, 2, 486, "z");
     assert_int_equal(world->final_status, 603);
+    world_destroy(world);
+}
+
+static void test_a_6xx_may_be_like_any_other(void **state)
+{
+    struct world *world = world_create_with(false, &(struct fork_rules){ .lets_6xx_compete = true });
+
+    (void)state;
+    world->route = fork_to_three;
+    world_invite(world);
+    answer(world, 1, 180, "y");
+    answer(world, 0, 603, "x");
+    assert_int_equal(world_count(world, "CANCEL"), 0);
+    answer(world, 1, 486, "y");
+    answer(world, 2, 500, "z");
+    assert_int_equal(world->final_status, 486);
     world_destroy(world);
 }
 
@@ -489,6 +551,73 @@ static void test_only_the_latest_step_competes(void **state)
     world_destroy(world);
 }
 
+/* RFC 3261 §16.7 step 5: no new branches. */
+static void test_after_a_6xx_nobody_else_is_asked(void **state)
+{
+    struct world *world = world_create(false);
+
+    (void)state;
+    world->failure_route = try_voicemail;
+    world_invite(world);
+    world_answer(world, 1, 603, "b");
+    assert_int_equal(world->failures_asked, 1);
+    assert_int_equal(world->done_err, ERR_DENIED);
+    assert_int_equal(world_count(world, "INVITE"), 1);
+    assert_int_equal(world->final_status, 603);
+    world_destroy(world);
+}
+
+/* What is left of a 404 of the first step when the second ends with `second`; 0: by silence. */
+static unsigned answer_of_two_steps(enum older_failures older, unsigned second)
+{
+    const struct fork_rules rules = { .older_failures = older };
+    struct world *world = world_create_with(false, &rules);
+    unsigned status;
+
+    world->failure_route = try_voicemail;
+    world_invite(world);
+    world_answer(world, 1, 404, "b");
+    if (second)
+        answer(world, 1, second, "v");
+    else
+        fake_wait(world->fake, 31000);
+    status = world->final_status;
+    world_destroy(world);
+    return status;
+}
+
+static void test_older_failures_compete_as_the_rules_say(void **state)
+{
+    (void)state;
+    assert_int_equal(answer_of_two_steps(OLDER_YIELD, 500), 500);
+    assert_int_equal(answer_of_two_steps(OLDER_YIELD, 0), 404);
+    assert_int_equal(answer_of_two_steps(OLDER_DROPPED, 500), 500);
+    assert_int_equal(answer_of_two_steps(OLDER_DROPPED, 0), 408);
+    assert_int_equal(answer_of_two_steps(OLDER_LAST_DROPPED, 0), 408);
+    assert_int_equal(answer_of_two_steps(OLDER_KEPT, 500), 404);
+    assert_int_equal(answer_of_two_steps(OLDER_KEPT, 302), 302);
+}
+
+static void keep_older(struct world *world, struct request *request)
+{
+    request->has_older_failures = true;
+    request->older_failures = OLDER_KEPT;
+    try_voicemail(world, request);
+}
+
+static void test_a_failure_route_may_keep_older_failures(void **state)
+{
+    struct world *world = world_create(false);
+
+    (void)state;
+    world->failure_route = keep_older;
+    world_invite(world);
+    world_answer(world, 1, 404, "b");
+    answer(world, 1, 500, "v");
+    assert_int_equal(world->final_status, 404);
+    world_destroy(world);
+}
+
 static void try_nothing(struct world *world, struct request *request)
 {
     world->branch_status = PROXY_DROP;
@@ -721,6 +850,12 @@ int main(void)
         cmocka_unit_test(test_no_name_at_all_is_an_error),
         cmocka_unit_test(test_a_failure_route_may_try_another_target),
         cmocka_unit_test(test_only_the_latest_step_competes),
+        cmocka_unit_test(test_older_failures_compete_as_the_rules_say),
+        cmocka_unit_test(test_a_failure_route_may_keep_older_failures),
+        cmocka_unit_test(test_local_failures_may_be_worth_less),
+        cmocka_unit_test(test_a_6xx_may_be_like_any_other),
+        cmocka_unit_test(test_challenges_may_be_kept_apart),
+        cmocka_unit_test(test_after_a_6xx_nobody_else_is_asked),
         cmocka_unit_test(test_a_step_that_was_never_sent_does_not_count),
         cmocka_unit_test(test_a_failure_route_may_answer),
         cmocka_unit_test(test_a_failure_route_may_take_its_time),

@@ -37,6 +37,7 @@ struct world {
     struct arena arena; /* of the test's own texts */
     struct listener listeners[3];
     uint8_t key[32];
+    struct fork_rules rules;
 
     /* how the user behaves */
     world_route_fn *route;         /* what happens to a new request; NULL: relay */
@@ -198,6 +199,7 @@ static inline void world_create_layers(struct world *world, bool is_openser, boo
         .listener_count = 3,
         .token_key = world->key,
         .is_openser = is_openser,
+        .rules = world->rules,
         .server_header = STR("Server: test\r\n"),
         .is_multihomed = is_multihomed,
     };
@@ -222,11 +224,12 @@ static inline void world_create_layers(struct world *world, bool is_openser, boo
                      ERR_NONE);
 }
 
-static inline struct world *world_create(bool is_openser)
+static inline struct world *world_create_with(bool is_openser, const struct fork_rules *rules)
 {
     struct world *world = calloc(1, sizeof *world);
 
     assert_non_null(world);
+    world->rules = *rules;
     world->fake = fake_create(7);
     memset(world->key, 0x5a, sizeof world->key);
     arena_pool_init(&world->pool, 0);
@@ -237,6 +240,11 @@ static inline struct world *world_create(bool is_openser)
         world_listener(TRANSPORT_UDP, "10.9.9.9:5070", "edge.example.com");
     world_create_layers(world, is_openser, false);
     return world;
+}
+
+static inline struct world *world_create(bool is_openser)
+{
+    return world_create_with(is_openser, &(struct fork_rules){ 0 });
 }
 
 static inline void world_forget_last(struct world *world)
