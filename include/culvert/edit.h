@@ -45,6 +45,7 @@ struct sip_outgoing {
     struct str routes;        /* whole Route header lines with CRLF that replace all received ones… */
     bool replaces_routes;     /* …when this is set (routes may be empty: all removed) */
     int max_forwards;         /* the value to write; negative: as received (added as 70 if absent) */
+    unsigned max_breadth;     /* the value of Max-Breadth (RFC 5393); 0: as received */
     struct str received_via;  /* replaces the received topmost via-parm: with received and rport filled */
     const struct sip_edits *edits[2]; /* of the request and of the branch; each may be NULL */
 };

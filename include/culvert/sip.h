@@ -78,7 +78,8 @@ enum sip_method sip_method_find(struct str name);
     H(RSEQ, "RSeq", "", true)                                        \
     H(RACK, "RAck", "", true)                                        \
     H(SESSION_EXPIRES, "Session-Expires", "x", true)                 \
-    H(MIN_EXPIRES, "Min-Expires", "", true)
+    H(MIN_EXPIRES, "Min-Expires", "", true)                          \
+    H(MAX_BREADTH, "Max-Breadth", "", true)
 
 enum sip_hdr_id {
 #define H(id, name, compact, single) SIP_HDR_##id,

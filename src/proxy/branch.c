@@ -114,8 +114,8 @@ static msec deadline_of(const struct flight *flight)
     msec lifetime = request->lifetime;
 
     if (!lifetime)
-        lifetime = request->msg->method == SIP_INVITE ? rules->invite_lifetime
-                                                      : rules->other_lifetime;
+        lifetime =
+            request->msg->method == SIP_INVITE ? rules->invite_lifetime : rules->other_lifetime;
     return lifetime ? request->received_at + lifetime : MSEC_NEVER;
 }
 
@@ -282,6 +282,7 @@ static enum err write_and_send(struct leg *leg)
     struct departure departure = {
         .target = &leg->branch.target,
         .flow = &leg->branch.flow,
+        .breadth = leg->breadth,
         .edits = &leg->branch.edits,
     };
     struct str bytes;
@@ -428,7 +429,8 @@ void proxy_leg_start(struct leg *leg)
 {
     struct proxy_user *user = &flight_of_leg(leg)->proxy->user;
 
-    leg->has_failover = !flight_of_leg(leg)->options.no_dns_failover && !leg->branch.request->no_failover;
+    leg->has_failover =
+        !flight_of_leg(leg)->options.no_dns_failover && !leg->branch.request->no_failover;
     leg->is_asked = true;
     proxy_flight_hold(flight_of_leg(leg));
     if (user->on_branch)

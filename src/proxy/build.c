@@ -263,6 +263,7 @@ enum err proxy_build_request(struct flight *flight, const struct departure *depa
     struct sip_outgoing outgoing = {
         .ruri = departure->target->uri,
         .max_forwards = hops_left(&flight->request),
+        .max_breadth = departure->breadth,
         .edits = { &flight->request.edits, departure->edits },
     };
     struct lines lines;

@@ -72,6 +72,7 @@ struct leg {
     bool is_outdated; /* its failure competes no more: a later step has taken its place */
     unsigned progress; /* the highest provisional response so far */
     bool is_pumping;
+    unsigned breadth;       /* its share of Max-Breadth; 0: none is said */
     bool has_failover;      /* more than one hop may be tried */
     unsigned attempt;       /* at sending */
     struct sip_edits clean; /* the edits before on_branch_ready, for another attempt */
@@ -200,6 +201,7 @@ struct departure {
     const struct target *target;
     const struct flow *flow;
     struct str via_branch;
+    unsigned breadth; /* Max-Breadth; 0: as received */
     const struct sip_edits *edits; /* of the branch; NULL: none */
 };
 
@@ -256,6 +258,11 @@ void proxy_choose_note(struct leg *leg);
 bool proxy_choose_is_lenient(const struct flight *flight);
 /* Adds the challenges of the other legs that compete to a 401 or 407. */
 enum err proxy_choose_merge_challenges(const struct flight *flight, struct leg *best);
+
+/* ---- breadth.c: Max-Breadth (RFC 5393 §5.3) ---- */
+
+/* Shares it out among the legs from `first` on. 0, or 440: there are too many of them. */
+unsigned proxy_breadth_share(struct flight *flight, unsigned first);
 
 /* ---- cancel.c ---- */
 

@@ -194,7 +194,7 @@ static void start_legs(struct flight *flight, unsigned first)
 
         if (request->is_answered && !leg->is_replica)
             proxy_leg_fail(leg, ERR_NOT_NOW, 500);
-        else
+        else if (leg->branch.state == BRANCH_PREPARING)
             proxy_leg_start(leg);
     }
 }
@@ -205,10 +205,20 @@ static void refuse(struct flight *flight, enum err err, unsigned status)
     flight->launch_status = status;
 }
 
+/* None of them is sent. */
+static void refuse_legs(struct flight *flight, unsigned first, enum err err, unsigned status)
+{
+    struct request *request = &flight->request;
+
+    refuse(flight, err, status);
+    for (unsigned i = first; i < request->branch_count; i++)
+        proxy_leg_fail(leg_of(request->branches[i]), err, status);
+}
+
 static void launch(struct flight *flight, bool with_ruri)
 {
     struct request *request = &flight->request;
-    unsigned first = request->branch_count;
+    unsigned first = request->branch_count, status;
     enum err err;
 
     if (!request->txn && (err = proxy_reply_open(flight, flight->options.no_100)) &&
@@ -221,6 +231,8 @@ static void launch(struct flight *flight, bool with_ruri)
         refuse(flight, err, 500);
     else if (request->branch_count == first)
         refuse(flight, ERR_NOT_FOUND, 500);
+    else if ((status = proxy_breadth_share(flight, first)))
+        refuse_legs(flight, first, ERR_DENIED, status);
     start_legs(flight, first);
 }
 

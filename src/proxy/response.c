@@ -365,8 +365,7 @@ static enum err answer_with(struct flight *flight, struct leg *best)
 void proxy_response_answer(struct flight *flight)
 {
     struct request *request = &flight->request;
-    struct leg *best =
-        request->is_cancelled ? find_cancelled(flight) : proxy_choose_best(flight);
+    struct leg *best = request->is_cancelled ? find_cancelled(flight) : proxy_choose_best(flight);
 
     request->winner = best ? &best->branch : NULL;
     if (best && best->final) {

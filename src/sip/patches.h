@@ -16,6 +16,7 @@ struct sip_patches {
     struct sip_edit *first;
     bool has_overflowed;
     char hops[8];    /* Max-Forwards as text */
+    char breadth[8]; /* Max-Breadth as text */
     char length[24]; /* Content-Length as text */
 };
 

@@ -58,26 +58,53 @@ static void replace_routes(struct sip_patches *patches, const struct sip_msg *ms
         hdr = cut_route_run(patches, msg, hdr);
 }
 
-static void set_max_forwards(struct sip_patches *patches, const struct sip_msg *msg,
-                             const struct sip_outgoing *out)
+/* Replaces the value of a header, or adds one behind the Vias. */
+static void set_value(struct sip_patches *patches, const struct sip_msg *msg,
+                      const struct sip_hdr *hdr, struct str name, struct str value)
 {
-    const struct sip_hdr *hdr = sip_msg_find(msg, SIP_HDR_MAX_FORWARDS, NULL);
-    struct writer w = writer_over(patches->hops, sizeof patches->hops);
     const char *place;
 
-    if (hdr && sip_hdr_is_removed(out->edits, hdr))
-        hdr = NULL;
-    if (hdr && out->max_forwards < 0)
-        return;
-    write_uint(&w, out->max_forwards < 0 ? INITIAL_HOPS : (uint64_t)out->max_forwards);
     if (hdr) {
-        sip_patch(patches, hdr->value.ptr, hdr->value.len, writer_text(&w));
+        sip_patch(patches, hdr->value.ptr, hdr->value.len, value);
         return;
     }
     place = place_behind_vias(msg);
-    sip_patch(patches, place, 0, STR("Max-Forwards: "));
-    sip_patch(patches, place, 0, writer_text(&w));
+    sip_patch(patches, place, 0, name);
+    sip_patch(patches, place, 0, value);
     sip_patch(patches, place, 0, STR("\r\n"));
+}
+
+/* One that a script has removed is added anew. */
+static const struct sip_hdr *find_kept(const struct sip_msg *msg, const struct sip_outgoing *out,
+                                       enum sip_hdr_id id)
+{
+    const struct sip_hdr *hdr = sip_msg_find(msg, id, NULL);
+
+    return hdr && sip_hdr_is_removed(out->edits, hdr) ? NULL : hdr;
+}
+
+static void set_max_forwards(struct sip_patches *patches, const struct sip_msg *msg,
+                             const struct sip_outgoing *out)
+{
+    const struct sip_hdr *hdr = find_kept(msg, out, SIP_HDR_MAX_FORWARDS);
+    struct writer w = writer_over(patches->hops, sizeof patches->hops);
+
+    if (hdr && out->max_forwards < 0)
+        return;
+    write_uint(&w, out->max_forwards < 0 ? INITIAL_HOPS : (uint64_t)out->max_forwards);
+    set_value(patches, msg, hdr, STR("Max-Forwards: "), writer_text(&w));
+}
+
+static void set_max_breadth(struct sip_patches *patches, const struct sip_msg *msg,
+                            const struct sip_outgoing *out)
+{
+    struct writer w = writer_over(patches->breadth, sizeof patches->breadth);
+
+    if (!out->max_breadth)
+        return;
+    write_uint(&w, out->max_breadth);
+    set_value(patches, msg, find_kept(msg, out, SIP_HDR_MAX_BREADTH), STR("Max-Breadth: "),
+              writer_text(&w));
 }
 
 /* Scripts and other users may have had a hand in these texts. */
@@ -105,6 +132,7 @@ enum err sip_request_write(struct writer *w, const struct sip_msg *msg,
     if (out->replaces_routes)
         replace_routes(&patches, msg, out->routes);
     set_max_forwards(&patches, msg, out);
+    set_max_breadth(&patches, msg, out);
     sip_patch_content_length(&patches, msg, out->edits);
     write_request_line(w, msg->method_name, out->ruri.len > 0 ? out->ruri : msg->ruri);
     write_str(w, out->via);

@@ -142,7 +142,8 @@ static void test_challenges_may_be_kept_apart(void **state)
 /* One branch is silent, the other says 486: without the rule the silence is told. */
 static unsigned answer_beside_silence(int64_t local_rank)
 {
-    struct world *world = world_create_with(false, &(struct fork_rules){ .local_rank = local_rank });
+    struct world *world =
+        world_create_with(false, &(struct fork_rules){ .local_rank = local_rank });
     unsigned status;
 
     world->route = fork_to_three;
@@ -287,7 +288,8 @@ static void test_a_6xx_ends_the_others(void **state)
 
 static void test_a_6xx_may_be_like_any_other(void **state)
 {
-    struct world *world = world_create_with(false, &(struct fork_rules){ .lets_6xx_compete = true });
+    struct world *world =
+        world_create_with(false, &(struct fork_rules){ .lets_6xx_compete = true });
 
     (void)state;
     world->route = fork_to_three;

@@ -403,6 +403,87 @@ static void relay_twice(struct world *world, struct request *request)
     world_relay(world, request, true);
 }
 
+/* ---- Max-Breadth (RFC 5393 §5.3) ---- */
+
+static void fork_to_three(struct world *world, struct request *request)
+{
+    world_add_target(request, "sip:bob@192.0.2.2");
+    world_add_target(request, "sip:bob@192.0.2.3");
+    world_relay(world, request, true);
+}
+
+static const struct {
+    const char *what, *received;
+    const char *sent[3]; /* "": none; NULL: refused */
+} breadth_rows[] = {
+    { "nothing said", "", { "Max-Breadth: 18\r\n", "Max-Breadth: 18\r\n", "Max-Breadth: 17\r\n" } },
+    { "just enough",
+      "Max-Breadth: 3\r\n",
+      { "Max-Breadth: 1\r\n", "Max-Breadth: 1\r\n", "Max-Breadth: 1\r\n" } },
+    { "the first gets more",
+      "Max-Breadth: 5\r\n",
+      { "Max-Breadth: 2\r\n", "Max-Breadth: 2\r\n", "Max-Breadth: 1\r\n" } },
+    { "too little", "Max-Breadth: 2\r\n", { NULL } },
+    { "none at all", "Max-Breadth: 0\r\n", { NULL } },
+    { "a great deal",
+      "Max-Breadth: 4294967295\r\n",
+      { "Max-Breadth: 18\r\n", "Max-Breadth: 18\r\n", "Max-Breadth: 17\r\n" } },
+    { "nonsense",
+      "Max-Breadth: many\r\n",
+      { "Max-Breadth: 18\r\n", "Max-Breadth: 18\r\n", "Max-Breadth: 17\r\n" } },
+};
+
+static void check_breadth(const char *received, const char *const sent[3])
+{
+    struct world *world = world_create(false);
+
+    world->route = fork_to_three;
+    world_receive(world, &(struct request_parts){ .method = "OPTIONS", .headers = received });
+    assert_int_equal(world_count(world, "OPTIONS"), sent[0] ? 3 : 0);
+    if (!sent[0]) {
+        assert_int_equal(world->done_status, 440);
+        assert_int_equal(proxy_reply(world->proxy, world->last, 440, STR(""), STR(""), STR("")), 0);
+    }
+    for (unsigned i = 0; sent[0] && i < 3; i++)
+        assert_has(world_nth(world, "OPTIONS", i), sent[i]);
+    world_destroy(world);
+}
+
+static void test_breadth_is_shared_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof breadth_rows / sizeof *breadth_rows; i++) {
+        print_message("%s\n", breadth_rows[i].what);
+        check_breadth(breadth_rows[i].received, breadth_rows[i].sent);
+    }
+}
+
+static void test_a_branch_that_is_over_gives_its_breadth_back(void **state)
+{
+    struct world *world = world_create(false);
+
+    (void)state;
+    world->failure_route = fork_to_three;
+    world_receive(world,
+                  &(struct request_parts){ .method = "INVITE", .headers = "Max-Breadth: 3\r\n" });
+    assert_has(world_nth(world, "INVITE", 0), "Max-Breadth: 3\r\n");
+    world_answer(world, 1, 486, "b");
+    assert_int_equal(world_count(world, "INVITE"), 4);
+    assert_has(world_nth(world, "INVITE", 3), "Max-Breadth: 1\r\n");
+    world->failure_route = NULL;
+    world_destroy(world);
+}
+
+static void test_within_a_dialog_nothing_is_added(void **state)
+{
+    struct world *world = world_create(false);
+
+    (void)state;
+    world_receive(world, &(struct request_parts){ .method = "BYE", .to_tag = ";tag=b" });
+    assert_null(str_find(world_nth(world, "BYE", 0), STR("Max-Breadth")));
+    world_destroy(world);
+}
+
 static void test_relaying_twice_makes_two_branches(void **state)
 {
     struct world *world = world_create(false);
@@ -834,6 +915,9 @@ int main(void)
         cmocka_unit_test(test_a_released_transaction_ends),
         cmocka_unit_test(test_a_relayed_transaction_is_not_released),
         cmocka_unit_test(test_hooks_may_refuse_a_branch),
+        cmocka_unit_test(test_breadth_is_shared_out),
+        cmocka_unit_test(test_a_branch_that_is_over_gives_its_breadth_back),
+        cmocka_unit_test(test_within_a_dialog_nothing_is_added),
         cmocka_unit_test(test_relaying_twice_makes_two_branches),
         cmocka_unit_test(test_a_lost_flow_fails_at_once),
         cmocka_unit_test(test_a_registered_stream_is_never_dialled),
