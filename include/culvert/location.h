@@ -36,6 +36,7 @@ struct binding {
     msec expires_at;       /* BINDING_FOREVER: permanent */
     msec updated_at;
     struct flow flow;      /* where the REGISTER came from; transport, socket and peer always known */
+    bool is_volatile;      /* in memory alone: no store keeps it */
     unsigned missed_pings;
     msec ping_sent_at;     /* 0: never */
     msec round_trip;       /* of the last answered ping */
@@ -67,8 +68,11 @@ struct location_update {
     struct str user_agent, received, path;
     uint32_t flags, cflags, methods;
     struct flow flow;
-    unsigned contacts_max;   /* 0: no limit */
+    unsigned contacts_max;   /* of the AoR; 0: no limit */
+    uint64_t bindings_max;   /* of all together; 0: no limit */
     bool keeps_only_these;   /* registering replaces every other contact of the AoR */
+    bool replaces_moved;     /* a client without instance that has moved is known by its Call-ID */
+    bool is_volatile;        /* not for the store */
     enum location_match match;
     msec now;
     msec cseq_delay;         /* equal Call-ID and CSeq within this time: a retransmission, not an error */
@@ -98,8 +102,8 @@ void location_watch(struct location *location, location_watch_fn *watch, void *c
 /*
  * Applies one REGISTER as a whole (RFC 3261 §10.3 steps 6-8), or nothing of it. A binding matches by
  * +sip.instance and reg-id when it has them, else as `match` says. ERR_NOT_NOW: Call-ID the same and
- * CSeq not higher. ERR_LIMIT: more contacts than contacts_max. On success all current bindings are
- * copied out, newest update first among equal q.
+ * CSeq not higher. ERR_LIMIT: more contacts than contacts_max. ERR_EXHAUSTED: more bindings than
+ * bindings_max. On success all current bindings are copied out, newest update first among equal q.
  */
 MUST_USE enum err location_register(struct location *location, const struct location_update *update,
                                     struct arena *arena, enum location_result *result,
@@ -109,11 +113,17 @@ MUST_USE enum err location_register(struct location *location, const struct loca
 MUST_USE enum err location_find(struct location *location, struct str table, struct str aor, msec now,
                                 struct arena *arena, struct binding **out, unsigned *count);
 
+/* The unexpired binding of a ruid, as an array of one. ERR_NOT_FOUND. */
+MUST_USE enum err location_find_ruid(struct location *location, struct str ruid, msec now,
+                                     struct arena *arena, struct binding **out);
+
 /* Restores one from a store: no ordering rule, ruid given. */
 MUST_USE enum err location_restore(struct location *location, const struct binding *binding);
 /* Removes by AoR (all bindings) or by ruid. ERR_NOT_FOUND. */
 MUST_USE enum err location_remove(struct location *location, struct str table, struct str aor);
 MUST_USE enum err location_remove_ruid(struct location *location, struct str ruid);
+/* The bindings that were registered over a connection, which is gone: how many they were. */
+unsigned location_remove_connection(struct location *location, uint64_t connection);
 
 /*
  * Maintenance in slices: slice s of n visits the same shards every time, so equal intervals a slice

@@ -55,6 +55,21 @@ enum err location_find(struct location *location, struct str table, struct str a
     return err;
 }
 
+enum err location_find_ruid(struct location *location, struct str ruid, msec now,
+                            struct arena *arena, struct binding **out)
+{
+    enum err err = ERR_NOT_FOUND;
+    struct shard *shard;
+    struct slot *slot;
+
+    if (!ruid_lock(location, ruid, &shard, &slot))
+        return err;
+    if (!slot_is_over(slot, now))
+        err = slots_copy(location, &slot, 1, arena, out);
+    lock_give(&shard->lock);
+    return err;
+}
+
 /* --- from a store --- */
 
 static struct slot *find_ruid(struct aor *aor, struct str ruid)
@@ -66,20 +81,13 @@ static struct slot *find_ruid(struct aor *aor, struct str ruid)
     return slot;
 }
 
-static void count_in(struct shard *shard, const struct slot *slot)
-{
-    shard->bindings++;
-    shard->bytes += slot_cost(slot);
-}
-
 static enum err restore_new(struct location *location, struct shard *shard, struct slot *fresh)
 {
     enum err err = ruid_add(location, fresh);
 
     if (err)
         return err;
-    slot_link(fresh);
-    count_in(shard, fresh);
+    shard_enter(location, shard, fresh);
     return ERR_NONE;
 }
 
@@ -87,12 +95,8 @@ static void restore_over(struct location *location, struct shard *shard, struct 
                          struct slot *fresh)
 {
     ruid_replace(location, old, fresh);
-    slot_unlink(old);
-    shard->bindings--;
-    shard->bytes -= slot_cost(old);
-    free(old);
-    slot_link(fresh);
-    count_in(shard, fresh);
+    shard_leave(location, shard, old);
+    shard_enter(location, shard, fresh);
 }
 
 /* With the shard locked and the AoR there. */

@@ -6,6 +6,7 @@
  */
 #include "location/shards.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <culvert/uri.h>
@@ -86,32 +87,57 @@ static bool matches_by_mode(const struct location_update *update, const struct s
 }
 
 /*
- * How well a binding fits a contact; 0: not at all. Two instances are two devices, and two reg-ids
- * two flows of one, even if they give the same URI: phones behind different NATs often do.
+ * A client keeps its Call-ID (RFC 3261 §10.2.4) when it gets another address: what it registered
+ * from elsewhere is out of date. Several contacts in one request do not say which of them moved.
  */
-static unsigned judge(const struct location_update *update, const struct slot *slot,
+static bool has_moved(const struct location_update *update, const struct slot *slot,
                       const struct location_contact *contact)
 {
-    if (!slot->lengths[TEXT_INSTANCE] || !contact->instance.len)
-        return matches_by_mode(update, slot, contact) ? 1 : 0;
+    return update->replaces_moved && update->contact_count == 1 && contact->expires &&
+           !slot->lengths[TEXT_INSTANCE] && !contact->instance.len &&
+           str_eq(slot_text(slot, TEXT_CALL_ID), update->call_id) &&
+           !flow_eq(&slot->flow, &update->flow);
+}
+
+enum fit {
+    FIT_NONE,
+    FIT_MOVED,    /* the same client, from elsewhere */
+    FIT_MODE,     /* by URI, as the registrar's matching_mode says */
+    FIT_INSTANCE,
+    FIT_INSTANCE_AND_URI,
+};
+
+/*
+ * How well a binding fits a contact. Two instances are two devices, and two reg-ids two flows of
+ * one, even if they give the same URI: phones behind different NATs often do.
+ */
+static enum fit judge(const struct location_update *update, const struct slot *slot,
+                      const struct location_contact *contact)
+{
+    if (!slot->lengths[TEXT_INSTANCE] || !contact->instance.len) {
+        if (matches_by_mode(update, slot, contact))
+            return FIT_MODE;
+        return has_moved(update, slot, contact) ? FIT_MOVED : FIT_NONE;
+    }
     if (!str_eq(slot_text(slot, TEXT_INSTANCE), contact->instance) ||
         slot->reg_id != contact->reg_id)
-        return 0;
-    return same_uri(slot_text(slot, TEXT_CONTACT), contact->uri) ? 3 : 2;
+        return FIT_NONE;
+    return same_uri(slot_text(slot, TEXT_CONTACT), contact->uri) ? FIT_INSTANCE_AND_URI
+                                                                 : FIT_INSTANCE;
 }
 
 /* The best fitting binding that no other contact of this request has taken; NULL: none. */
 static struct slot *match(const struct plan *plan, const struct location_contact *contact)
 {
     struct slot *best = NULL;
-    unsigned best_rank = 0;
+    enum fit best_fit = FIT_NONE;
 
     for (struct slot *slot = plan->aor ? plan->aor->first : NULL; slot; slot = slot->next) {
-        unsigned rank = judge(plan->update, slot, contact);
+        enum fit fit = judge(plan->update, slot, contact);
 
-        if (rank > best_rank && !find_step(plan, slot)) {
+        if (fit > best_fit && !find_step(plan, slot)) {
             best = slot;
-            best_rank = rank;
+            best_fit = fit;
         }
     }
     return best;
@@ -242,6 +268,10 @@ static enum err check_count(const struct plan *plan)
 
     if (inserted && plan->update->contacts_max && total > plan->update->contacts_max)
         return ERR_LIMIT;
+    if (inserted && plan->update->bindings_max &&
+        atomic_load_explicit(&plan->location->bindings, memory_order_relaxed) + inserted >
+            plan->update->bindings_max + count_steps(plan, STEP_REMOVE))
+        return ERR_EXHAUSTED;
     return ERR_NONE;
 }
 
@@ -265,6 +295,7 @@ static struct binding describe(const struct plan *plan, const struct step *step,
         .cflags = update->cflags,
         .methods = update->methods,
         .reg_id = step->contact->reg_id,
+        .is_volatile = update->is_volatile,
         .q = step->contact->q,
         .expires_at = update->now + (msec)step->contact->expires * 1000,
         .updated_at = update->now,
@@ -358,20 +389,15 @@ static enum err gather_outcome(struct plan *plan)
 
 static void commit_insert(struct plan *plan, struct step *step)
 {
-    slot_link(step->fresh);
-    plan->shard->bindings++;
-    plan->shard->bytes += slot_cost(step->fresh);
+    shard_enter(plan->location, plan->shard, step->fresh);
     shard_report(plan->location, BINDING_INSERTED, step->fresh);
 }
 
 static void commit_update(struct plan *plan, struct step *step)
 {
     ruid_replace(plan->location, step->target, step->fresh);
-    slot_unlink(step->target);
-    slot_link(step->fresh);
-    plan->shard->bytes += slot_cost(step->fresh);
-    plan->shard->bytes -= slot_cost(step->target);
-    free(step->target);
+    shard_leave(plan->location, plan->shard, step->target);
+    shard_enter(plan->location, plan->shard, step->fresh);
     shard_report(plan->location, BINDING_UPDATED, step->fresh);
 }
 

@@ -15,6 +15,17 @@ static enum err create_shards(struct location *location)
     return ERR_NONE;
 }
 
+static enum err create_links(struct location *location)
+{
+    location->links = aligned_alloc(CACHE_LINE, SHARDS * sizeof(struct link_shard));
+    if (!location->links)
+        return ERR_NOMEM;
+    memset(location->links, 0, SHARDS * sizeof(struct link_shard));
+    for (unsigned i = 0; i < SHARDS; i++)
+        lock_init(&location->links[i].lock);
+    return ERR_NONE;
+}
+
 static enum err create_ruids(struct location *location)
 {
     location->ruids = aligned_alloc(CACHE_LINE, SHARDS * sizeof(struct ruid_shard));
@@ -39,7 +50,7 @@ enum err location_create(struct random_source *random, struct location **out)
     lock_init(&location->names_lock);
     if ((err = create_shards(location)))
         goto fail;
-    if ((err = create_ruids(location)))
+    if ((err = create_ruids(location)) || (err = create_links(location)))
         goto fail;
     *out = location;
     return ERR_NONE;
@@ -55,6 +66,7 @@ static void destroy_aor(struct aor *aor)
 
     while ((slot = aor->first)) {
         aor->first = slot->next;
+        free(slot->link);
         free(slot);
     }
     free(aor);
@@ -75,6 +87,24 @@ static void destroy_shards(struct location *location)
         lock_fini(&shard->lock);
     }
     free(location->shards);
+}
+
+/* The links themselves went with their bindings. */
+static void destroy_links(struct location *location)
+{
+    if (!location->links)
+        return;
+    for (unsigned i = 0; i < SHARDS; i++) {
+        struct link_shard *part = &location->links[i];
+        struct table_walk walk = { 0 };
+        struct table_node *node;
+
+        while ((node = table_each(&part->wires, &walk)))
+            free(CONTAINER_OF(node, struct wire, node));
+        table_fini(&part->wires);
+        lock_fini(&part->lock);
+    }
+    free(location->links);
 }
 
 static void destroy_ruids(struct location *location)
@@ -108,6 +138,7 @@ void location_destroy(struct location *location)
 {
     if (!location)
         return;
+    destroy_links(location);
     destroy_ruids(location);
     destroy_shards(location);
     destroy_watchers(location->watchers);
@@ -269,15 +300,31 @@ void shard_report(struct location *location, enum location_event event, const st
         watchers->entries[i].watch(watchers->entries[i].context, event, &binding);
 }
 
+void shard_enter(struct location *location, struct shard *shard, struct slot *slot)
+{
+    slot_link(slot);
+    link_add(location, slot);
+    shard->bindings++;
+    shard->bytes += slot_cost(slot);
+    atomic_fetch_add_explicit(&location->bindings, 1, memory_order_relaxed);
+}
+
+void shard_leave(struct location *location, struct shard *shard, struct slot *slot)
+{
+    link_remove(location, slot);
+    slot_unlink(slot);
+    shard->bindings--;
+    shard->bytes -= slot_cost(slot);
+    atomic_fetch_sub_explicit(&location->bindings, 1, memory_order_relaxed);
+    free(slot);
+}
+
 void shard_drop(struct location *location, struct shard *shard, struct slot *slot,
                 enum location_event event)
 {
     shard_report(location, event, slot);
     ruid_remove(location, slot);
-    slot_unlink(slot);
-    shard->bindings--;
-    shard->bytes -= slot_cost(slot);
-    free(slot);
+    shard_leave(location, shard, slot);
 }
 
 void shard_expire(struct location *location, struct shard *shard, struct aor *aor, msec now)

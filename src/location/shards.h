@@ -6,8 +6,9 @@
  * them by ruid: it is spread by the hash of the ruid, so that any ruid will do, one that was made
  * before a restart (under another hash key) or by another server included.
  *
- * Order of locks: a shard, then one part of the index of ruids. Who starts from a ruid takes the
- * hash of the AoR from the index, lets go of it, and looks again under the lock of the shard.
+ * Order of locks: a shard, then one part of the index of ruids, or of the one of connections. Who
+ * starts from a ruid or a connection takes the hash of the AoR from the index, lets go of it, and
+ * looks again under the lock of the shard.
  */
 #include <culvert/location.h>
 
@@ -48,6 +49,7 @@ struct slot {
     struct table_node ruid_node; /* of the index of ruids */
     struct slot *next;           /* of the same AoR */
     struct aor *aor;
+    struct link *link; /* from its connection; NULL: none */
     struct flow flow;
     msec expires_at;
     msec updated_at;
@@ -62,6 +64,7 @@ struct slot {
     uint16_t missed_pings;
     uint16_t lengths[TEXTS];
     bool awaits_answer; /* a ping is out */
+    bool is_volatile;
     char text[];
 };
 
@@ -77,6 +80,25 @@ struct shard {
 struct ruid_shard {
     _Alignas(CACHE_LINE) struct lock lock;
     struct table slots;
+};
+
+/* A connection that bindings were registered over. */
+struct wire {
+    struct table_node node; /* by connection */
+    uint64_t connection;
+    struct list_node links;
+};
+
+/* One of those bindings. */
+struct link {
+    struct list_node node; /* of the wire */
+    uint64_t aor_hash;
+};
+
+/* A part of the index of connections. */
+struct link_shard {
+    _Alignas(CACHE_LINE) struct lock lock;
+    struct table wires;
 };
 
 /* Added once, never changed, gone with the location. */
@@ -105,8 +127,10 @@ struct location {
     _Atomic unsigned name_count;
     struct table_name *names[TABLE_NAMES_MAX];
     struct watchers *_Atomic watchers;
+    _Atomic uint64_t bindings; /* of all shards */
     struct shard *shards;
     struct ruid_shard *ruids;
+    struct link_shard *links;
 };
 
 /* --- shards.c: finding AoRs, by table and name --- */
@@ -133,6 +157,10 @@ MUST_USE enum err shard_add(struct shard *shard, const struct aor_key *key, stru
 void shard_prune(struct shard *shard, struct aor *aor);
 /* Removes the bindings of the AoR that are over; the AoR stays. */
 void shard_expire(struct location *location, struct shard *shard, struct aor *aor, msec now);
+/* Links a new binding into its AoR and counts it. */
+void shard_enter(struct location *location, struct shard *shard, struct slot *slot);
+/* The opposite, without a word to anyone; the slot is freed. */
+void shard_leave(struct location *location, struct shard *shard, struct slot *slot);
 /* Reports the binding as removed, and removes it; the AoR stays. */
 void shard_drop(struct location *location, struct shard *shard, struct slot *slot,
                 enum location_event event);
@@ -153,6 +181,12 @@ void ruid_replace(struct location *location, struct slot *old, struct slot *fres
  */
 bool ruid_lock(struct location *location, struct str ruid, struct shard **shard,
                struct slot **slot);
+
+/* --- links.c: bindings by connection; those of datagrams are in no index --- */
+
+/* Without memory the binding stays out of the index: it goes when it expires, or is next called. */
+void link_add(struct location *location, struct slot *slot);
+void link_remove(struct location *location, struct slot *slot);
 
 /* --- slot.c: one binding --- */
 

@@ -29,6 +29,7 @@ static void fill_facts(struct slot *slot, const struct binding *from)
     slot->reg_id = from->reg_id;
     slot->q = (int16_t)from->q;
     slot->missed_pings = (uint16_t)from->missed_pings;
+    slot->is_volatile = from->is_volatile;
 }
 
 static void fill_texts(struct slot *slot, const struct str texts[static TEXTS])
@@ -96,6 +97,7 @@ void slot_view(const struct location *location, const struct slot *slot, struct 
         .expires_at = slot->expires_at,
         .updated_at = slot->updated_at,
         .flow = slot->flow,
+        .is_volatile = slot->is_volatile,
         .missed_pings = slot->missed_pings,
         .ping_sent_at = slot->ping_sent_at,
         .round_trip = slot->round_trip,

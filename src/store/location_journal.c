@@ -210,6 +210,12 @@ static enum err make_change(struct journal *journal, const struct journal_table 
     return statement_create(NULL, &query, NULL, journal, out);
 }
 
+/* One that is to be in memory alone has no row, unless it had one before. */
+static bool is_unwritten(enum location_event event, const struct binding *binding)
+{
+    return binding->is_volatile && event != BINDING_UPDATED;
+}
+
 static void note_change(void *context, enum location_event event, const struct binding *binding)
 {
     struct journal *journal = context;
@@ -218,8 +224,10 @@ static void note_change(void *context, enum location_event event, const struct b
     struct statement *now = NULL;
     bool is_kept = false;
 
-    if (!table)
+    if (!table || is_unwritten(event, binding))
         return;
+    if (binding->is_volatile)
+        event = BINDING_REMOVED;
     if (!make_change(journal, table, event, binding, &change)) {
         lock_take(&journal->lock);
         is_kept = put_change(journal, change, &now);

@@ -287,6 +287,40 @@ static const struct row rows[] = {
       LOCATION_INSERTED,
       "sip:a@h sip:a@h" },
 
+    { "a client that moved takes its binding along",
+      { "c 1 0 v sip:a@h1", "c 2 1 vf sip:a@h2" },
+      ERR_NONE,
+      LOCATION_UPDATED,
+      "sip:a@h2" },
+    { "a client that did not move has two contacts",
+      { "c 1 0 v sip:a@h1", "c 2 1 v sip:a@h2" },
+      ERR_NONE,
+      LOCATION_INSERTED,
+      "sip:a@h2 sip:a@h1" },
+    { "another call is another client",
+      { "c 1 0 v sip:a@h1", "d 2 1 vf sip:a@h2" },
+      ERR_NONE,
+      LOCATION_INSERTED,
+      "sip:a@h2 sip:a@h1" },
+    { "an old request moves nothing",
+      { "c 3 0 v sip:a@h1", "c 2 1 vf sip:a@h2" },
+      ERR_NOT_NOW,
+      0,
+      "sip:a@h1" },
+
+    { "no room for another binding", { "c 1 0 - sip:a@h", "d 1 1 t sip:b@h" }, ERR_EXHAUSTED, 0,
+      "sip:a@h" },
+    { "a full house still takes refreshes",
+      { "c 1 0 - sip:a@h", "c 2 1 t sip:a@h" },
+      ERR_NONE,
+      LOCATION_UPDATED,
+      "sip:a@h" },
+    { "in a full house one goes as another comes",
+      { "c 1 0 - sip:a@h", "c 2 1 t sip:a@h|e=0 sip:b@h" },
+      ERR_NONE,
+      LOCATION_INSERTED,
+      "sip:b@h" },
+
     { "no URI is equal to itself",
       { "c 1 0 - nonsense", "c 2 1 - nonsense" },
       ERR_NONE,
@@ -324,6 +358,12 @@ static void read_options(const char *text, struct location_update *update)
             update->keeps_only_these = true;
         if (*text == 'd')
             update->cseq_delay = 0;
+        if (*text == 'v')
+            update->replaces_moved = true;
+        if (*text == 'f')
+            update->flow = flow_from(6060);
+        if (*text == 't')
+            update->bindings_max = 1;
         if (*text == 'p')
             update->path = STR("<sip:edge;lr>");
         if (*text == 'm')

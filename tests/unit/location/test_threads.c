@@ -141,10 +141,76 @@ static void test_threads_agree(void **state)
     rig_fini(&rig);
 }
 
+/* --- one AoR, two clients, no order between them --- */
+
+struct client_rig {
+    pthread_t thread;
+    struct location *location;
+    const char *call_id;
+    const char *uris[2];
+};
+
+/* Both contacts of a request come, or go, together; an old request changes nothing. */
+static void register_pair(const struct client_rig *rig, uint32_t cseq, uint32_t expires,
+                          enum err wanted)
+{
+    struct location_contact contacts[] = { contact_of(rig->uris[0], expires),
+                                           contact_of(rig->uris[1], expires) };
+    struct location_update update = update_of(contacts, 2);
+    enum location_result result;
+    struct binding *bindings;
+    struct arena arena;
+    unsigned count;
+
+    arena_init(&arena, NULL, SIZE_MAX);
+    update.call_id = str_of(rig->call_id);
+    update.cseq = cseq;
+    update.cseq_delay = 0;
+    assert_int_equal(
+        location_register(rig->location, &update, &arena, &result, &bindings, &count), wanted);
+    if (!wanted)
+        assert_int_equal(count % 2, 0);
+    arena_fini(&arena);
+}
+
+static void *work_as_client(void *argument)
+{
+    const struct client_rig *rig = argument;
+
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        register_pair(rig, 3 * round, 3600, ERR_NONE);
+        register_pair(rig, 3 * round - 1, 0, ERR_NOT_NOW);
+        register_pair(rig, 3 * round + 1, round == ROUNDS ? 3600 : 0, ERR_NONE);
+    }
+    return NULL;
+}
+
+static void test_two_clients_of_one_aor(void **state)
+{
+    struct client_rig clients[] = {
+        { .call_id = "one", .uris = { "sip:a@h1", "sip:b@h1" } },
+        { .call_id = "two", .uris = { "sip:a@h2", "sip:b@h2" } },
+    };
+    struct rig rig;
+
+    (void)state;
+    rig_init(&rig);
+    for (unsigned i = 0; i < 2; i++) {
+        clients[i].location = rig.location;
+        assert_int_equal(pthread_create(&clients[i].thread, NULL, work_as_client, &clients[i]), 0);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(clients[i].thread, NULL);
+    assert_int_equal(rig_find(&rig, 1000001), ERR_NONE);
+    assert_int_equal(rig.count, 4);
+    rig_fini(&rig);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_agree),
+        cmocka_unit_test(test_two_clients_of_one_aor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
