@@ -48,7 +48,8 @@ struct location_contact {
     struct str instance;
     uint32_t reg_id;
     int q;
-    uint32_t expires; /* seconds from now; 0 removes */
+    uint32_t expires;  /* seconds from now; 0 removes… */
+    bool is_permanent; /* …unless it is to stay for ever */
 };
 
 enum location_match {

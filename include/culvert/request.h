@@ -30,11 +30,14 @@ struct target {
     struct str path;       /* Route values to put in front, comma-separated; empty: none */
     struct str instance;   /* +sip.instance and ruid of the binding it came from; may be empty */
     struct str ruid;
+    struct str user_agent; /* of the client that registered it */
+    uint32_t reg_id;       /* RFC 5626: which flow of the instance; 0: not told */
     int q;                 /* 0…1000; -1: unspecified */
     uint32_t bflags;       /* branch flags */
     uint16_t socket;       /* the socket to send from; SOCKET_ANY: choose */
     bool has_flow;         /* `flow` is where the binding was registered from: use it, resolve nothing */
     struct flow flow;
+    const struct target *other_flow; /* to be tried when this one fails; lives as long as the request */
 };
 
 /* What record_route() asked for; the header is made for each branch, when its flow is known. */

@@ -28,6 +28,9 @@ struct location_rules {
     int64_t matching_mode;  /* enum location_match */
     int64_t cseq_delay;     /* seconds */
     bool uses_flows;        /* automatic NAT handling: bindings are reached by their flow */
+    bool is_by_time;        /* lookup(): the newest first, not the highest q */
+    bool drops_lost;        /* a binding goes when its connection does */
+    uint64_t bindings_max;  /* of all together; 0: any number */
 };
 struct location_rules *server_location_rules(struct server *server); /* written by start() only */
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* From a URI to targets. */
 #include "registrar.h"
+
+#include <culvert/journal.h>
 
 enum lookup_answer {
     NOBODY = -1,
@@ -7,23 +10,31 @@ enum lookup_answer {
     LOOKUP_ERROR = -3,
 };
 
+enum lookup_filter {
+    FILTER_BRANCH_FLAGS = 1,
+    FILTER_LOST_CONNECTIONS = 2,
+};
+
 static bool is_stream(const struct flow *flow)
 {
-    return transport_traits(flow->transport)->is_reliable;
+    return transport_traits((enum transport)flow->transport)->is_reliable;
 }
 
 /*
  * A stream client is reached by its connection or not at all. A datagram client is reached by its
- * flow when NAT handling says so, else where its Contact says.
+ * flow when NAT handling says so, else where its Contact says. Behind a Path, the flow is that of
+ * the edge proxy: without a script, only what is registered from there goes there.
  */
 static bool uses_flow(const struct location_rules *rules, const struct binding *binding)
 {
     bool is_marked = rules->nat_bflag >= 0 && (binding->cflags >> rules->nat_bflag & 1);
 
-    if (!str_is_empty(binding->path))
+    if (binding->flow.peer.family == ADDR_NONE) /* nobody has been heard from there */
         return false;
-    return rules->uses_flows || is_stream(&binding->flow) || is_marked ||
-           !str_is_empty(binding->received);
+    if (rules->uses_flows)
+        return true;
+    return str_is_empty(binding->path) &&
+           (is_stream(&binding->flow) || is_marked || !str_is_empty(binding->received));
 }
 
 /* The URI of the first value of a Path list. */
@@ -37,16 +48,32 @@ static struct str first_hop(struct str path)
     return nameaddr.uri.text;
 }
 
-static struct target target_of(const struct location_rules *rules, const struct binding *binding)
+/* path_check_local: a first hop that is ourselves has been passed already. */
+static struct str path_ahead(const struct call *call, struct str path)
 {
-    struct str hop = first_hop(binding->path);
+    const struct registrar *registrar = module_state(call->module);
+    struct str rest = path, first;
+    struct sip_nameaddr hop;
+
+    if (registrar->path_check_local && sip_list_next(&rest, &first) &&
+        !sip_nameaddr_parse(first, &hop) && run_is_uri_myself(call->run, &hop.uri))
+        return rest;
+    return path;
+}
+
+static struct target target_of(const struct call *call, const struct binding *binding)
+{
+    const struct location_rules *rules = server_location_rules(run_server(call->run));
+    struct str path = path_ahead(call, binding->path), hop = first_hop(path);
 
     return (struct target){
         .uri = binding->contact,
         .dst_uri = str_is_empty(hop) ? binding->received : hop,
-        .path = binding->path,
+        .path = path,
         .instance = binding->instance,
         .ruid = binding->ruid,
+        .user_agent = binding->user_agent,
+        .reg_id = binding->reg_id,
         .q = binding->q,
         .bflags = binding->cflags,
         .socket = binding->flow.socket,
@@ -55,6 +82,8 @@ static struct target target_of(const struct location_rules *rules, const struct 
     };
 }
 
+/* ---- which bindings count ---- */
+
 static bool takes_method(const struct registrar *registrar, const struct run *run,
                          const struct binding *binding)
 {
@@ -62,29 +91,108 @@ static bool takes_method(const struct registrar *registrar, const struct run *ru
            (binding->methods >> run->request->msg->method & 1);
 }
 
-/* The first binding becomes the Request-URI, the others more targets. */
-static enum verdict add_targets(struct call *call, const struct binding *bindings, unsigned count)
+static bool passes_filter(const struct registrar *registrar, const struct run *run,
+                          const struct binding *binding)
+{
+    uint32_t wanted = run->request->target.bflags;
+
+    if (registrar->lookup_filter_mode & FILTER_BRANCH_FLAGS && wanted &&
+        !(binding->cflags & wanted))
+        return false;
+    return !(registrar->lookup_filter_mode & FILTER_LOST_CONNECTIONS) ||
+           binding->flow.connection != JOURNAL_CONNECTION_GONE;
+}
+
+/* ---- targets ---- */
+
+/* What a lookup has found so far. */
+struct finding {
+    struct call *call;
+    struct target targets[TARGETS_MAX];
+    unsigned count, count_max;
+};
+
+/* Two flows of one instance are one target, with the newest flow first (RFC 5626 §5.3). */
+static struct target *same_instance(struct finding *finding, const struct binding *binding)
+{
+    for (unsigned i = 0; i < finding->count; i++)
+        if (binding->reg_id && finding->targets[i].reg_id && binding->instance.len &&
+            str_eq(finding->targets[i].instance, binding->instance))
+            return &finding->targets[i];
+    return NULL;
+}
+
+static enum err add_flow(struct finding *finding, struct target *to, const struct binding *binding)
+{
+    const struct target **link = &to->other_flow;
+    struct target *copy = arena_alloc(&finding->call->run->request->arena, sizeof *copy);
+
+    if (!copy)
+        return ERR_NOMEM;
+    *copy = target_of(finding->call, binding);
+    while (*link)
+        link = (const struct target **)(uintptr_t)&(*link)->other_flow;
+    *link = copy;
+    return ERR_NONE;
+}
+
+static enum err take_binding(struct finding *finding, const struct binding *binding)
+{
+    struct target *same = same_instance(finding, binding);
+
+    if (same)
+        return add_flow(finding, same, binding);
+    if (finding->count < finding->count_max)
+        finding->targets[finding->count++] = target_of(finding->call, binding);
+    return ERR_NONE;
+}
+
+static int find_targets(struct finding *finding, struct str table, struct str uri)
+{
+    struct call *call = finding->call;
+    const struct registrar *registrar = module_state(call->module);
+    struct binding *bindings;
+    unsigned count, before = finding->count;
+    enum err err = registrar_find(call, table, uri, &bindings, &count);
+
+    if (err)
+        return err == ERR_NOT_FOUND ? NOBODY : LOOKUP_ERROR;
+    for (unsigned i = 0; i < count; i++) {
+        if (!takes_method(registrar, call->run, &bindings[i]) ||
+            !passes_filter(registrar, call->run, &bindings[i]))
+            continue;
+        if (take_binding(finding, &bindings[i]))
+            return LOOKUP_ERROR;
+    }
+    return finding->count > before ? VERDICT_TRUE : METHOD_NOT_ALLOWED;
+}
+
+/* The newest flow of an instance comes first, whatever q its older ones have. */
+static struct finding start_finding(struct call *call)
 {
     const struct registrar *registrar = module_state(call->module);
-    struct request *request = call->run->request;
-    const struct location_rules *rules = server_location_rules(run_server(call->run));
-    bool is_first = true;
 
-    for (unsigned i = 0; i < count; i++) {
-        struct target target = target_of(rules, &bindings[i]);
+    return (struct finding){ .call = call,
+                             .count_max = registrar->append_branches ? TARGETS_MAX : 1 };
+}
 
-        if (!takes_method(registrar, call->run, &bindings[i]))
-            continue;
-        if (is_first) {
-            target.bflags |= request->target.bflags;
-            request->target = target;
-            request->target_is_new = true;
-            is_first = false;
-        } else if (!registrar->append_branches || request_add_target(request, &target)) {
+static void set_first(struct request *request, struct target target)
+{
+    target.bflags |= request->target.bflags;
+    request->target = target;
+    request->target_is_new = true;
+}
+
+static void add_others(struct request *request, const struct finding *finding, unsigned first)
+{
+    for (unsigned i = first; i < finding->count; i++)
+        if (request_add_target(request, &finding->targets[i]))
             break;
-        }
-    }
-    return is_first ? (enum verdict)METHOD_NOT_ALLOWED : VERDICT_TRUE;
+}
+
+static struct str table_of(const struct call *call)
+{
+    return call->args[0].value.text;
 }
 
 static struct str looked_up_uri(const struct call *call)
@@ -92,35 +200,107 @@ static struct str looked_up_uri(const struct call *call)
     return call->arg_count > 1 ? call->args[1].value.text : call->run->request->target.uri;
 }
 
-static enum err find_bindings(struct call *call, struct binding **bindings, unsigned *count)
-{
-    struct run *run = call->run;
-    struct str aor;
-    enum err err = registrar_aor(call, looked_up_uri(call), &aor);
-
-    /* Targets point into what is found: it has to live as long as the request. */
-    return err ? err
-               : location_find(server_location(run_server(run)), call->args[0].value.text, aor,
-                               run_now(run), &run->request->arena, bindings, count);
-}
-
+/* The first binding becomes the Request-URI, the others more targets. */
 enum verdict registrar_lookup(struct call *call)
 {
-    struct binding *bindings;
-    unsigned count;
-    enum err err = find_bindings(call, &bindings, &count);
+    struct request *request = call->run->request;
+    struct finding finding = start_finding(call);
+    int answer = find_targets(&finding, table_of(call), looked_up_uri(call));
 
-    if (err)
-        return (enum verdict)(err == ERR_NOT_FOUND ? NOBODY : LOOKUP_ERROR);
-    return add_targets(call, bindings, count);
+    if (answer != VERDICT_TRUE)
+        return (enum verdict)answer;
+    set_first(request, finding.targets[0]);
+    add_others(request, &finding, 1);
+    return VERDICT_TRUE;
+}
+
+enum verdict registrar_lookup_to_dset(struct call *call)
+{
+    struct finding finding = start_finding(call);
+    int answer = find_targets(&finding, table_of(call), looked_up_uri(call));
+
+    add_others(call->run->request, &finding, 0);
+    return (enum verdict)answer;
+}
+
+/* Every target that names a user gives way to the bindings of that user. */
+enum verdict registrar_lookup_branches(struct call *call)
+{
+    struct request *request = call->run->request;
+    struct finding finding = { .call = call, .count_max = TARGETS_MAX };
+    int answer = find_targets(&finding, table_of(call), request->target.uri);
+
+    if (answer != VERDICT_TRUE)
+        finding.targets[finding.count++] = request->target;
+    for (unsigned i = 0; i < request->extra_count && finding.count < TARGETS_MAX; i++) {
+        const struct target *extra = &request->extra[i];
+        int found = extra->ruid.len ? NOBODY : find_targets(&finding, table_of(call), extra->uri);
+
+        if (found == VERDICT_TRUE)
+            answer = found;
+        else if (finding.count < TARGETS_MAX)
+            finding.targets[finding.count++] = *extra;
+    }
+    request->extra_count = 0;
+    set_first(request, finding.targets[0]);
+    add_others(request, &finding, 1);
+    return (enum verdict)answer;
+}
+
+/* ---- questions, and the end ---- */
+
+/* In replies it is the user who was called that matters. */
+static struct str asked_uri(const struct call *call)
+{
+    if (call->arg_count > 1 && call->args[1].value.text.len)
+        return call->args[1].value.text;
+    if (call->run->stage & (STAGE_REPLY | STAGE_CORE_REPLY))
+        return call->run->msg->to.uri.text;
+    return call->run->request->target.uri;
+}
+
+enum registered_match {
+    MATCH_SAME_CALL_ID = 1,
+    MATCH_SAME_RECEIVED = 2,
+    MATCH_SAME_CONTACT = 4,
+};
+
+static struct str first_contact(const struct run *run)
+{
+    struct sip_values contacts = sip_values_of(run->msg, SIP_HDR_CONTACT);
+    struct sip_nameaddr contact;
+
+    if (!sip_values_next(&contacts) || sip_nameaddr_parse(contacts.value, &contact))
+        return (struct str){ 0 };
+    return contact.uri.text;
+}
+
+/* Without settings of the script's own, what is compared is what the message says. */
+static bool is_match(const struct call *call, int64_t match, const struct binding *binding)
+{
+    const struct run *run = call->run;
+
+    if (match & MATCH_SAME_CALL_ID && !str_eq(binding->call_id, run->msg->call_id))
+        return false;
+    if (match & MATCH_SAME_RECEIVED &&
+        (!addr_eq(&binding->flow.peer, &run->source.peer) ||
+         binding->flow.transport != run->source.transport))
+        return false;
+    return !(match & MATCH_SAME_CONTACT) || str_eq(binding->contact, first_contact(run));
 }
 
 enum verdict registrar_registered(struct call *call)
 {
+    int64_t match = call->arg_count > 2 ? call->args[2].value.number : 0;
     struct binding *bindings;
     unsigned count;
 
-    return find_bindings(call, &bindings, &count) ? VERDICT_FALSE : VERDICT_TRUE;
+    if (registrar_find(call, table_of(call), asked_uri(call), &bindings, &count))
+        return VERDICT_FALSE;
+    for (unsigned i = 0; i < count; i++)
+        if (is_match(call, match, &bindings[i]))
+            return VERDICT_TRUE;
+    return VERDICT_FALSE;
 }
 
 enum verdict registrar_unregister(struct call *call)
@@ -128,10 +308,9 @@ enum verdict registrar_unregister(struct call *call)
     struct location *location = server_location(run_server(call->run));
     struct str aor;
 
-    if (call->arg_count > 2)
-        return location_remove_ruid(location, call->args[2].value.text) ? VERDICT_FALSE
-                                                                        : VERDICT_TRUE;
+    if (call->arg_count > 2 && call->args[2].value.text.len)
+        return verdict_of(location_remove_ruid(location, call->args[2].value.text));
     if (registrar_aor(call, call->args[1].value.text, &aor))
         return VERDICT_ERROR;
-    return location_remove(location, call->args[0].value.text, aor) ? VERDICT_FALSE : VERDICT_TRUE;
+    return verdict_of(location_remove(location, table_of(call), aor));
 }

@@ -18,45 +18,112 @@ static enum verdict add_sock_hdr(struct call *call)
     return VERDICT_TRUE;
 }
 
+struct registrar_note *registrar_note(const struct call *call)
+{
+    const struct registrar *registrar = module_state(call->module);
+    struct request *request = call->run->request;
+
+    if (!request->slots[registrar->slot])
+        request->slots[registrar->slot] =
+            arena_zalloc(&request->arena, sizeof(struct registrar_note));
+    return request->slots[registrar->slot];
+}
+
+bool registrar_is_on(const struct run *run, int64_t parameter)
+{
+    if (parameter == AUTOMATIC)
+        return server_location_rules(run_server(run))->uses_flows;
+    return parameter != 0;
+}
+
+enum {
+    BEFORE_RELAY = STAGE_REQUEST | STAGE_FAILURE,
+};
+
+#define FUNCTION(name_, run_, min_, stages_, doc_, ...)                                         \
+    { .name = name_, .run = run_, .takes = { __VA_ARGS__ }, .min_args = min_,                   \
+      .stages = stages_, .doc = doc_ }
+
 static const struct mod_function functions[] = {
-    { .name = "save", .run = registrar_save, .takes = { ARG_STR, ARG_FLAGS, ARG_FMT }, .min_args = 1,
-      .stages = STAGE_REQUEST | STAGE_FAILURE | STAGE_REPLY,
-      .doc = "Keeps the bindings of a REGISTER, with the flow it came on, and answers it." },
-    { .name = "lookup", .run = registrar_lookup, .takes = { ARG_STR, ARG_FMT }, .min_args = 1,
-      .stages = STAGE_REQUEST | STAGE_FAILURE,
-      .doc = "Replaces the Request-URI by the bindings: 1, -1 nobody, -2 method, -3 error." },
-    { .name = "registered", .run = registrar_registered, .takes = { ARG_STR, ARG_FMT }, .min_args = 1,
-      .stages = STAGE_ANY, .doc = "True when the Request-URI, or the URI given, has a binding." },
-    { .name = "unregister", .run = registrar_unregister, .takes = { ARG_STR, ARG_FMT, ARG_FMT },
-      .min_args = 2, .stages = STAGE_ANY, .doc = "Removes the bindings of a URI, or one by its ruid." },
-    { .name = "add_sock_hdr", .run = add_sock_hdr, .takes = { ARG_FMT }, .min_args = 1,
-      .stages = STAGE_REQUEST, .doc = "Adds a header that names the receiving socket." },
+    FUNCTION("save", registrar_save, 1, BEFORE_RELAY | STAGE_REPLY,
+             "Keeps the bindings of a REGISTER, with the flow it came on, and answers it.", ARG_STR,
+             ARG_FLAGS, ARG_FMT),
+    FUNCTION("save_noreply", registrar_save_no_reply, 1, STAGE_REQUEST,
+             "The same without an answer.", ARG_STR),
+    FUNCTION("save_memory", registrar_save_memory, 1, STAGE_REQUEST,
+             "The same, not written to the database.", ARG_STR),
+    FUNCTION("reg_send_reply", registrar_send_reply, 0, BEFORE_RELAY,
+             "Sends the answer that save() was told to leave.", ARG_END),
+    FUNCTION("lookup", registrar_lookup, 1, BEFORE_RELAY,
+             "Replaces the Request-URI by the bindings: 1, -1 nobody, -2 method, -3 error.",
+             ARG_STR, ARG_FMT),
+    FUNCTION("lookup_to_dset", registrar_lookup_to_dset, 1, BEFORE_RELAY,
+             "Adds the bindings as targets; the Request-URI stays.", ARG_STR, ARG_FMT),
+    FUNCTION("lookup_branches", registrar_lookup_branches, 1, BEFORE_RELAY,
+             "lookup() for the Request-URI and for every target that names a user.", ARG_STR),
+    FUNCTION("registered", registrar_registered, 1, STAGE_ANY,
+             "True when the Request-URI, or the URI given, has a binding; match bits: 1 its"
+             " Call-ID, 2 its source, 4 its Contact are those of this message.",
+             ARG_STR, ARG_FMT, ARG_INT, ARG_INT),
+    FUNCTION("unregister", registrar_unregister, 2, STAGE_ANY,
+             "Removes the bindings of a URI, or one by its ruid.", ARG_STR, ARG_FMT, ARG_FMT),
+    FUNCTION("reg_fetch_contacts", registrar_fetch, 3, BEFORE_RELAY,
+             "Keeps the bindings of a URI under a name, for $ulc(name=>attribute).", ARG_STR,
+             ARG_FMT, ARG_STR),
+    FUNCTION("reg_free_contacts", registrar_free, 1, BEFORE_RELAY,
+             "Forgets what reg_fetch_contacts() kept under the name.", ARG_STR),
+    FUNCTION("add_sock_hdr", add_sock_hdr, 1, STAGE_REQUEST,
+             "Adds a header that names the receiving socket.", ARG_FMT),
     { 0 },
 };
 
-#define INT(name_, initial_, doc_)                                                              \
+static const struct mod_variable variables[] = {
+    { .name = "ulc", .inner = INNER_NEEDED, .get = registrar_get_ulc,
+      .doc = "Of the bindings kept by reg_fetch_contacts(): $(ulc(name=>attribute)[index])." },
+    { 0 },
+};
+
+#define INT(name_, initial_, min_, max_, doc_)                                                  \
     { .name = #name_, .type = PARAM_INT, .offset = offsetof(struct registrar, name_),           \
-      .initial = initial_, .doc = doc_ }
+      .initial = initial_, .min = min_, .max = max_, .doc = doc_ }
 #define TEXT(name_, initial_, doc_)                                                             \
     { .name = #name_, .type = PARAM_STR, .offset = offsetof(struct registrar, name_),           \
       .initial_text = initial_, .doc = doc_ }
 #define IGNORED(name_, doc_) { .name = name_, .type = PARAM_IGNORED, .doc = doc_ }
+#define SECONDS INT32_MAX
 
 static const struct mod_param params[] = {
-    INT(default_expires, 3600, "Seconds for a contact that asks for nothing."),
-    INT(min_expires, 60, "Less is raised to this; 0: no bound."),
-    INT(min_expires_mode, 0, "1: answer 423 instead of raising."),
-    INT(max_expires, 0, "More is cut to this; 0: no bound."),
-    INT(default_q, -1, "q times 1000 for contacts without; -1: unspecified."),
-    INT(append_branches, 1, "lookup() adds all bindings, not only the best."),
-    INT(case_sensitive, 0, "The user part of an address-of-record keeps its case."),
-    INT(max_contacts, 0, "Bindings an address-of-record may have; 0: any number."),
-    INT(retry_after, 0, "Seconds in Retry-After of 5xx answers; 0: none."),
-    INT(method_filtering, 0, "lookup() leaves out contacts whose Allow lacks the method."),
-    INT(use_path, 0, "Keep and use Path (RFC 3327)."),
-    INT(path_mode, 2, "0 store only, 1 echo when supported, 2 insist on support."),
-    INT(path_use_received, 0, "The received parameter of the first Path is the received URI."),
-    INT(contact_max_size, 512, "Bytes a Contact URI may have."),
+    INT(default_expires, 3600, 0, SECONDS, "Seconds for a contact that asks for nothing."),
+    INT(min_expires, 60, 0, SECONDS, "Less is raised to this; 0: no bound."),
+    INT(min_expires_mode, 0, 0, 1, "1: answer 423 instead of raising."),
+    INT(max_expires, 0, 0, SECONDS, "More is cut to this; 0: no bound."),
+    INT(default_expires_range, 0, 0, 100, "Up to this many percent are taken off the default."),
+    INT(expires_range, 0, 0, 100, "Up to this many percent are taken off what is asked for."),
+    INT(default_q, -1, -1, 1000, "q times 1000 for contacts without; -1: unspecified."),
+    INT(append_branches, 1, 0, 1, "lookup() adds all bindings, not only the best."),
+    INT(case_sensitive, 0, 0, 1, "The user part of an address-of-record keeps its case."),
+    INT(max_contacts, 0, 0, INT32_MAX, "Bindings an address-of-record may have; 0: any number."),
+    INT(retry_after, 0, 0, SECONDS, "Seconds in Retry-After of 5xx answers; 0: none, 60 in a 503."),
+    INT(method_filtering, 0, 0, 1, "lookup() leaves out contacts whose Allow lacks the method."),
+    INT(lookup_filter_mode, 0, 0, 3,
+        "lookup() leaves out: 1 contacts without a branch flag of the request, 2 connections that"
+        " ended with the last server."),
+    INT(use_path, AUTOMATIC, AUTOMATIC, 1,
+        "Keep and use Path (RFC 3327); -1: with automatic NAT handling, by the flow it came on."),
+    INT(path_mode, AUTOMATIC, AUTOMATIC, PATH_STRICT,
+        "0 store only, 1 echo when supported, 2 insist on support; -1: 2, or 1 when automatic."),
+    INT(path_use_received, 0, 0, 1, "The received parameter of the first Path is the received URI."),
+    INT(path_check_local, 0, 0, 1, "lookup() leaves out a first Path that is this server."),
+    INT(gruu_enabled, 1, 0, 1, "Give out and resolve GRUUs (RFC 5627)."),
+    INT(outbound_mode, AUTOMATIC, AUTOMATIC, OUTBOUND_REQUIRED,
+        "RFC 5626: 0 no, 1 supported, 2 required; -1: 0, or 1 when automatic."),
+    INT(regid_mode, 0, 0, 1, "1: a reg-id counts without outbound too."),
+    INT(flow_timer, 0, 0, SECONDS, "Flow-Timer for clients with outbound; 0: none."),
+    INT(contact_max_size, 0, 0, 4096, "Bytes a Contact URI may have; 0: as the dialect does."),
+    INT(replace_moved, AUTOMATIC, AUTOMATIC, 1,
+        "1: a new address under the same Call-ID replaces the old one; -1: when automatic."),
+    INT(sock_flag, -1, -1, FLAGS_MAX - 1, "Message flag: take the socket from sock_hdr_name."),
+    TEXT(sock_hdr_name, "", "Header that names the socket, as add_sock_hdr() does."),
     TEXT(realm_prefix, "", "Cut off the front of the domain."),
     TEXT(received_param, "received", "Parameter of the reply that names the received URI."),
     TEXT(received_avp, "", "The variable that fix_nated_register() fills."),
@@ -65,30 +132,54 @@ static const struct mod_param params[] = {
     IGNORED("nat_flag", "flows are always kept; see usrloc.nat_bflag"),
     IGNORED("sip_natping_flag", "see sipping_bflag of nathelper"),
     IGNORED("use_domain", "set use_domain of usrloc"),
-    IGNORED("desc_time_order", "contacts of one q are ordered by time"),
+    IGNORED("desc_time_order", "set desc_time_order of usrloc"),
     IGNORED("use_branch_flags", "branch flags are always kept"),
-    IGNORED("sock_flag", "the socket is part of the flow"),
-    IGNORED("sock_hdr_name", "the socket is part of the flow"),
-    IGNORED("sock_mode", "the socket is part of the flow"),
-    IGNORED("gruu_enabled", "GRUU is not issued"),
-    IGNORED("outbound_mode", "flows are kept for every client"),
-    IGNORED("regid_mode", "reg-id is always honoured"),
-    IGNORED("default_expires_range", "expiry is not randomised"),
-    IGNORED("expires_range", "expiry is not randomised"),
+    IGNORED("sock_mode", "sockets are known by the address they are bound to"),
+    IGNORED("use_expired_contacts", "a contact that is over is gone"),
     IGNORED("xavp_cfg", "set the parameters of the module"),
     IGNORED("xavp_rcd", "the binding is in the branch"),
+    IGNORED("xavp_rcd_mask", "the binding is in the branch"),
+    IGNORED("event_callback", "scripts in other languages are not run"),
     { 0 },
 };
+
+/* Settings that the originals show as statistics; "default_expire" is how they spell it. */
+static enum err tell_settings(struct server *server, const struct registrar *registrar)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } rows[] = {
+        { "max_expires", registrar->max_expires },
+        { "max_contacts", registrar->max_contacts },
+        { "default_expire", registrar->default_expires },
+        { "default_expires_range", registrar->default_expires_range },
+        { "expires_range", registrar->expires_range },
+    };
+    enum err err = ERR_NONE;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !err; i++) {
+        struct counter *counter;
+
+        if (!(err = server_counter(server, "registrar", rows[i].name, &counter)))
+            counter_add(counter, rows[i].value);
+    }
+    return err;
+}
 
 static enum err start(struct module *module)
 {
     struct registrar *registrar = module_state(module);
     struct server *server = module_server(module);
-    enum err err = server_counter(server, "registrar", "accepted_regs", &registrar->accepted);
+    enum err err;
 
-    if (!err)
-        err = server_counter(server, "registrar", "rejected_regs", &registrar->rejected);
-    if (!err && !str_is_empty(registrar->received_avp))
+    if (registrar->contact_max_size == 0)
+        registrar->contact_max_size = server_is_openser(server) ? 255 : 512;
+    if ((err = server_counter(server, "registrar", "accepted_regs", &registrar->accepted)) ||
+        (err = server_counter(server, "registrar", "rejected_regs", &registrar->rejected)) ||
+        (err = tell_settings(server, registrar)) || (err = module_slot(module, &registrar->slot)))
+        return err;
+    if (!str_is_empty(registrar->received_avp))
         err = module_variable(module, registrar->received_avp, &registrar->received_var);
     if (!err && !str_is_empty(registrar->aor_avp))
         err = module_variable(module, registrar->aor_avp, &registrar->aor_var);
@@ -104,6 +195,7 @@ CULVERT_MODULE = {
     .state_size = sizeof(struct registrar),
     .needs = needs,
     .functions = functions,
+    .variables = variables,
     .params = params,
     .start = start,
 };

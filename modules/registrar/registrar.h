@@ -5,29 +5,115 @@
 #include <culvert/server.h>
 
 enum {
-    CONTACTS_MAX = 16,  /* of one REGISTER */
+    CONTACTS_MAX = 16, /* of one REGISTER */
     AOR_BYTES_MAX = 256,
+    AUTOMATIC = -1, /* of a parameter: on where NAT handling is automatic */
+};
+
+enum path_mode {
+    PATH_STORE,
+    PATH_LAZY,
+    PATH_STRICT,
+};
+
+enum outbound_mode {
+    OUTBOUND_NONE,
+    OUTBOUND_SUPPORTED,
+    OUTBOUND_REQUIRED,
 };
 
 struct registrar {
     int64_t default_expires, min_expires, max_expires, min_expires_mode;
+    int64_t default_expires_range, expires_range;
     int64_t default_q;
     int64_t append_branches, case_sensitive;
     int64_t max_contacts, retry_after;
-    int64_t method_filtering;
-    int64_t use_path, path_mode, path_use_received;
-    int64_t contact_max_size;
+    int64_t method_filtering, lookup_filter_mode;
+    int64_t use_path, path_mode, path_use_received, path_check_local;
+    int64_t gruu_enabled, outbound_mode, regid_mode, flow_timer;
+    int64_t contact_max_size, replace_moved;
+    int64_t sock_flag;
+    struct str sock_hdr_name;
     struct str realm_prefix, received_param, received_avp, aor_avp;
     const struct variable_ref *received_var, *aor_var;
     struct counter *accepted, *rejected;
+    unsigned slot;
 };
+
+/* What the module keeps with a request. */
+struct registrar_note {
+    struct profile *profiles; /* of reg_fetch_contacts() */
+    struct str headers;       /* of a 200 that save() was told not to send */
+    bool owes_reply;
+};
+
+/* The request's; made when it is not there. NULL without memory. */
+struct registrar_note *registrar_note(const struct call *call);
+
+/* The parameter, or what automatic NAT handling wants. */
+bool registrar_is_on(const struct run *run, int64_t parameter);
 
 /* aor.c: the key under which a URI is registered; in the run's arena. */
 MUST_USE enum err registrar_aor(struct call *call, struct str uri, struct str *out);
 
+/* A REGISTER being saved. A refusal is remembered and answered at the end. */
+struct saving {
+    struct call *call;
+    struct run *run;
+    const struct registrar *registrar;
+    struct location_update update;
+    struct location_contact contacts[CONTACTS_MAX];
+    unsigned flags;  /* of save() */
+    bool uses_outbound; /* RFC 5626 */
+    bool wants_gruu;    /* RFC 5627 */
+    unsigned status; /* of the refusal; 0: none */
+    const char *reason, *detail;
+};
+
+enum save_flags {
+    SAVE_MEMORY_ONLY = 0x01,
+    SAVE_NO_REPLY = 0x02,
+    SAVE_ONLY_THIS = 0x04,     /* Kamailio: the AoR keeps this contact alone */
+    SAVE_EXACT_EXPIRES = 0x08, /* expires_range does not count */
+    SAVE_REPLY_HEADERS = 0x10, /* with SAVE_NO_REPLY: the script's own reply gets the headers */
+};
+
+/* ERR_DENIED, for the callers to pass on. `detail` is for P-Registrar-Error. */
+enum err registrar_refuse(struct saving *saving, unsigned status, const char *reason,
+                          const char *detail);
+
+/* contacts.c: the Contacts of the message; refuses what cannot be registered. */
+MUST_USE enum err registrar_read_contacts(struct saving *saving);
+/* outbound.c: what the client wants of RFC 5626 and 5627, once its contacts are known. */
+MUST_USE enum err registrar_read_outbound(struct saving *saving);
+/* path.c: RFC 3327. */
+MUST_USE enum err registrar_read_path(struct saving *saving);
+bool registrar_uses_path(const struct run *run, const struct registrar *registrar);
+bool registrar_lists_option(const struct sip_msg *msg, enum sip_hdr_id id, struct str option);
+
+/* reply.c */
+enum verdict registrar_accept(struct saving *saving, const struct binding *bindings,
+                              unsigned count);
+enum verdict registrar_answer_refusal(struct saving *saving);
+enum verdict registrar_send_reply(struct call *call);
+
 /* save.c */
 enum verdict registrar_save(struct call *call);
+enum verdict registrar_save_no_reply(struct call *call);
+enum verdict registrar_save_memory(struct call *call);
+
 /* lookup.c */
 enum verdict registrar_lookup(struct call *call);
+enum verdict registrar_lookup_to_dset(struct call *call);
+enum verdict registrar_lookup_branches(struct call *call);
 enum verdict registrar_registered(struct call *call);
 enum verdict registrar_unregister(struct call *call);
+
+/* find.c: the bindings that a URI, GRUUs included, stands for. They live as long as the request. */
+MUST_USE enum err registrar_find(struct call *call, struct str table, struct str uri,
+                                 struct binding **bindings, unsigned *count);
+
+/* fetch.c: reg_fetch_contacts() and $ulc */
+enum verdict registrar_fetch(struct call *call);
+enum verdict registrar_free(struct call *call);
+enum err registrar_get_ulc(const struct variable_use *use, struct value *out);

@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules of the location service, its cleaning, and its copy in the database. */
-#include <culvert/journal.h>
-#include <culvert/module.h>
-#include <culvert/server.h>
+#include "usrloc.h"
 
-enum { TICKS_PER_SECOND = 10, WORKERS_MAX = 256 };
-
-/* What the journal counts, as the server's counters tell it: at most a tick old. */
-#define JOURNAL_COUNTERS(X) X(loaded) X(written) X(failed) X(waiting)
-
-struct usrloc {
-    int64_t nat_bflag, use_domain, matching_mode, cseq_delay;
-    int64_t db_mode, timer_interval;
-    struct str db_url;
-    struct store *store;
-    struct journal *journal;
-    struct journal_counters told;
-#define X(name) struct counter *count_##name;
-    JOURNAL_COUNTERS(X)
-#undef X
-    unsigned turns[WORKERS_MAX]; /* ticks so far, one a worker */
+enum {
+    TICKS_PER_SECOND = 10,
+    TICKS_BETWEEN_COUNTS = 50,
 };
 
-static struct journal_time time_of(struct server *server)
+struct journal_time usrloc_time(struct server *server)
 {
     return (struct journal_time){ server_now(server), (int64_t)server_wall_clock(server) * 1000 };
 }
@@ -39,6 +24,15 @@ static enum err make_counters(struct server *server, struct usrloc *usrloc)
     return err;
 }
 
+static enum err make_location_counters(struct server *server, struct usrloc *usrloc)
+{
+    enum err err = server_counter(server, "usrloc", "registered_users", &usrloc->users);
+
+    if (!err)
+        err = server_counter(server, "usrloc", "location-contacts", &usrloc->contacts);
+    return err ? err : server_counter(server, "usrloc", "location-expires", &usrloc->expires);
+}
+
 static void tell_counters(struct usrloc *usrloc)
 {
     struct journal_counters now;
@@ -50,21 +44,62 @@ static void tell_counters(struct usrloc *usrloc)
     usrloc->told = now;
 }
 
+/* Of all tables together, as counting them apart would cost every REGISTER something. */
+static void tell_location(struct server *server, struct usrloc *usrloc)
+{
+    struct location_counters *told = &usrloc->told_location, now;
+
+    location_read_counters(server_location(server), &now);
+    counter_add(usrloc->users, (int64_t)(now.aors - told->aors));
+    counter_add(usrloc->contacts, (int64_t)(now.bindings - told->bindings));
+    counter_add(usrloc->expires, (int64_t)(now.expired - told->expired));
+    *told = now;
+}
+
 /* Walks all shards once in timer_interval; what has expired goes on the way. */
 static void on_tick(struct module *module, struct worker *worker, unsigned index, unsigned count,
                     msec now)
 {
     struct usrloc *usrloc = module_state(module);
     unsigned turns_per_walk = (unsigned)usrloc->timer_interval * TICKS_PER_SECOND;
-    unsigned turn = usrloc->turns[index]++ % turns_per_walk;
+    unsigned turns = usrloc->turns[index]++, turn = turns % turns_per_walk;
 
     location_each(server_location(worker_server(worker)), turn * count + index,
                   turns_per_walk * count, now, NULL, NULL);
+    if (index == 0 && turns % TICKS_BETWEEN_COUNTS == 0)
+        tell_location(worker_server(worker), usrloc);
     if (!usrloc->journal || index != 0)
         return;
     if (turn == 0)
-        journal_tick(usrloc->journal, time_of(worker_server(worker)));
+        journal_tick(usrloc->journal, usrloc_time(worker_server(worker)));
     tell_counters(usrloc);
+}
+
+/* ---- parameters ---- */
+
+static bool has_table(const struct usrloc *usrloc, struct str table)
+{
+    for (unsigned i = 0; i < usrloc->table_count; i++)
+        if (str_eq(usrloc->tables[i], table))
+            return true;
+    return false;
+}
+
+static enum err add_table(struct module *module, const struct value *value,
+                          const struct script_place *place)
+{
+    struct usrloc *usrloc = module_state(module);
+
+    if (has_table(usrloc, value->text))
+        return ERR_NONE;
+    if (usrloc->table_count == JOURNAL_TABLES_MAX - 1) {
+        script_complain(place, "no more than %d tables", JOURNAL_TABLES_MAX - 1);
+        return ERR_LIMIT;
+    }
+    if (str_copy(module_arena(module), value->text, &usrloc->tables[usrloc->table_count]))
+        return ERR_NOMEM;
+    usrloc->table_count++;
+    return ERR_NONE;
 }
 
 #define INT(name_, initial_, min_, max_, doc_)                                                     \
@@ -90,17 +125,21 @@ static const struct mod_param params[] = {
     INT(db_mode, 0, 0, 4, "0 memory, 1 write-through, 2 write-back, 3 and 4 as 1."),
     INT(timer_interval, 60, 1, 3600,
         "Seconds in which expired contacts are removed and changes saved."),
+    INT(desc_time_order, 0, 0, 1, "1: lookup() gives the newest contact first, whatever its q."),
+    INT(handle_lost_tcp, 0, 0, 1, "1: a contact goes when its connection does."),
+    INT(max_bindings, 0, 0, INT64_MAX, "Contacts that may be registered in all; 0: any number."),
+    { .name = "preload",
+      .type = PARAM_CALL,
+      .set = add_table,
+      .doc = "A table to load from the database and to write; \"location\" always is." },
     { .name = "db_url",
       .type = PARAM_STR,
       .offset = offsetof(struct usrloc, db_url),
       .initial_text = "",
       .doc = "Database; empty: the embedded one." },
-    OTHER("desc_time_order", "contacts of one q are ordered by time"),
     OTHER("hash_size", "the table grows as needed"),
     OTHER("fetch_rows", "rows are read as they come"),
-    OTHER("preload", "tables are loaded when the server starts"),
     OTHER("timer_procs", "workers share the cleaning"),
-    OTHER("handle_lost_tcp", "a lost connection fails at once"),
     OTHER("close_expired_tcp", "idle connections close by themselves"),
     OTHER("db_ops_ruid", "bindings are known by their ruid"),
     OTHER("version_table", "the version of a table is not checked"),
@@ -140,17 +179,16 @@ static void write_socket(void *context, uint16_t socket, struct writer *w)
 
 static enum err start_journal(struct module *module, struct usrloc *usrloc)
 {
-    static const struct str tables[] = { STR_INIT("location") };
     struct server *server = module_server(module);
     const struct journal_settings settings = {
         .location = server_location(server),
         .store = usrloc->store,
         .mode = usrloc->db_mode == 2 ? JOURNAL_WRITE_BACK : JOURNAL_WRITE_THROUGH,
-        .tables = tables,
-        .table_count = 1,
+        .tables = usrloc->tables,
+        .table_count = usrloc->table_count,
         .uses_domain = usrloc->use_domain != 0,
         .sockets = { find_socket, write_socket, server },
-        .time = time_of(server),
+        .time = usrloc_time(server),
     };
 
     return journal_start(&settings, &usrloc->journal);
@@ -166,8 +204,15 @@ static enum err start(struct module *module)
     rules->use_domain = usrloc->use_domain;
     rules->matching_mode = usrloc->matching_mode;
     rules->cseq_delay = usrloc->cseq_delay;
+    rules->is_by_time = usrloc->desc_time_order != 0;
+    rules->drops_lost = usrloc->handle_lost_tcp != 0;
+    rules->bindings_max = (uint64_t)usrloc->max_bindings;
+    if ((err = make_location_counters(module_server(module), usrloc)))
+        return err;
     if (usrloc->db_mode == 0)
         return ERR_NONE;
+    if (!has_table(usrloc, STR("location")))
+        usrloc->tables[usrloc->table_count++] = STR("location");
     if ((err = make_counters(module_server(module), usrloc)))
         return err;
     err = store_open(usrloc->db_url, &usrloc->store);
@@ -189,6 +234,7 @@ CULVERT_MODULE = {
     .summary = "Says how bindings are kept, and keeps their copy in the database.",
     .state_size = sizeof(struct usrloc),
     .params = params,
+    .commands = usrloc_commands,
     .hooks = { .on_tick = on_tick },
     .start = start,
     .stop = stop,

@@ -17,8 +17,10 @@ static enum err set_branch_text(struct run *run, struct str text, struct str *fi
 {
     enum err err = str_copy(&run->request->arena, text, field);
 
-    if (!err)
+    if (!err) {
         run->branch->target.has_flow = false;
+        run->branch->target.other_flow = NULL;
+    }
     return err;
 }
 
@@ -61,7 +63,9 @@ static void point_elsewhere(struct target *target, struct str uri)
 {
     target->uri = uri;
     target->has_flow = false;
-    target->instance = target->ruid = (struct str){ 0 };
+    target->other_flow = NULL;
+    target->reg_id = 0;
+    target->instance = target->ruid = target->user_agent = (struct str){ 0 };
 }
 
 /* The plain append_branch() hands the way of the Request-URI over to the copy. */

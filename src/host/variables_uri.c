@@ -414,6 +414,10 @@ static enum err get_branch(const struct variable_use *use, struct value *out)
         return give_text_or_null(out, target->ruid);
     if (str_eq(what, STR("instance")))
         return give_text_or_null(out, target->instance);
+    if (str_eq(what, STR("location_ua")))
+        return give_text_or_null(out, target->user_agent);
+    if (str_eq(what, STR("otcpid")))
+        return give_int(out, (int64_t)target->flow.connection);
     return give_null(out);
 }
 
@@ -433,6 +437,7 @@ static enum err set_branch_text(const struct variable_use *use, const struct val
     enum err err = assigned_text(use, value, &text);
 
     target->has_flow = false;
+    target->other_flow = NULL;
     return err ? err : str_copy(&use->run->request->arena, text, field);
 }
 
@@ -468,6 +473,11 @@ static enum err set_branch(const struct variable_use *use, const struct value *v
 static enum err get_ruid(const struct variable_use *use, struct value *out)
 {
     return give_text_or_null(out, run_target(use->run)->ruid);
+}
+
+static enum err get_location_ua(const struct variable_use *use, struct value *out)
+{
+    return give_text_or_null(out, run_target(use->run)->user_agent);
 }
 
 /* clang-format off */
@@ -512,7 +522,9 @@ const struct mod_variable uri_variables[] = {
     R("bR", get_bR, "All added targets, with their q."),
     R("ds", get_ds, "The target set as a Contact header."),
     { .name = "branch", .inner = INNER_NEEDED, .get = get_branch, .set = set_branch,
-      .doc = "Of an added target: uri, dst_uri, path, q, send_socket, flags, ruid, instance; count." },
+      .doc = "Of an added target: uri, dst_uri, path, q, send_socket, flags, ruid,"
+             " instance, location_ua, otcpid; count." },
+    R("location_ua", get_location_ua, "User-Agent of the client that the target came from."),
     R("ruid", get_ruid, "Id of the binding that the target came from."),
     { 0 },
 };

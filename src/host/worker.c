@@ -153,15 +153,28 @@ static void on_failure(void *context, struct request *request)
     run_start(run, route, failure_route_done);
 }
 
-/* A client's connection is never dialled, so a binding whose connection is gone is worth nothing. */
+/*
+ * A client's connection is never dialled, so a binding whose connection is gone is worth nothing;
+ * nor is one whose edge proxy says that its flow has failed (RFC 5626 §6).
+ */
+static bool has_lost_flow(const struct branch *branch)
+{
+    const struct target *target = &branch->target;
+
+    if (branch->status != 430)
+        return false;
+    if (branch->is_received)
+        return target->reg_id && !str_is_empty(target->path);
+    return target->has_flow && target->flow.connection;
+}
+
 static void drop_lost_binding(const struct worker *worker, const struct branch *branch)
 {
     const struct target *target = &branch->target;
 
-    if (branch->status == 430 && !branch->is_received && target->has_flow && target->flow.connection &&
-        !str_is_empty(target->ruid) &&
+    if (has_lost_flow(branch) && !str_is_empty(target->ruid) &&
         !location_remove_ruid(worker->server->location, target->ruid))
-        log_info("binding " STR_FMT " is dropped: its connection is gone", STR_ARG(target->uri));
+        log_info("binding " STR_FMT " is dropped: its flow is gone", STR_ARG(target->uri));
 }
 
 static void on_branch_end(void *context, struct branch *branch)
@@ -475,6 +488,8 @@ void worker_receive(struct worker *worker, const struct flow *flow, struct str b
 
 void worker_closed(struct worker *worker, const struct flow *flow)
 {
+    if (worker->server->location_rules.drops_lost)
+        location_remove_connection(worker->server->location, flow->connection);
     txn_unreachable(worker->txns, flow);
 }
 

@@ -192,7 +192,7 @@ static enum err plan_contact(struct plan *plan, const struct location_contact *c
         return ERR_NOT_NOW;
     if (order == ORDER_AGAIN)
         step.kind = STEP_NOTHING;
-    else if (contact->expires == 0)
+    else if (contact->expires == 0 && !contact->is_permanent)
         step.kind = step.target ? STEP_REMOVE : STEP_NOTHING;
     else
         step.kind = step.target ? STEP_UPDATE : STEP_INSERT;
@@ -297,7 +297,9 @@ static struct binding describe(const struct plan *plan, const struct step *step,
         .reg_id = step->contact->reg_id,
         .is_volatile = update->is_volatile,
         .q = step->contact->q,
-        .expires_at = update->now + (msec)step->contact->expires * 1000,
+        .expires_at = step->contact->is_permanent
+                          ? BINDING_FOREVER
+                          : update->now + (msec)step->contact->expires * 1000,
         .updated_at = update->now,
         .flow = update->flow,
         .ping_sent_at = old ? old->ping_sent_at : 0,

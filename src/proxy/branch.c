@@ -69,18 +69,46 @@ static void note_launch(struct leg *leg, enum err err, unsigned status)
     }
 }
 
+/* The flow is gone, or nobody was heard on it: the instance may still be reached by another. */
+static bool has_lost_flow(const struct leg *leg, unsigned status)
+{
+    const struct request *request = leg->branch.request;
+    bool is_silent = leg->branch.state != BRANCH_RINGING && !leg->final;
+    bool is_lost = status == 430 || (is_silent && status == 503);
+
+    if (!leg->branch.target.other_flow || request->is_cancelled || request->is_answered)
+        return false;
+    return (is_lost && !leg->branch.is_cancelled) || (is_silent && status == 408);
+}
+
+/* RFC 5626 §5.3 and §6: flows of one instance are tried one after the other. */
+static void try_other_flow(const struct leg *lost)
+{
+    struct flight *flight = flight_of_leg(lost);
+    struct leg *leg;
+
+    if (proxy_leg_create(flight, lost->branch.target.other_flow, &leg))
+        return;
+    leg->branch.step = lost->branch.step;
+    proxy_leg_start(leg);
+}
+
 void proxy_leg_finish(struct leg *leg, unsigned status)
 {
     struct flight *flight = flight_of_leg(leg);
     struct proxy_user *user = &flight->proxy->user;
+    bool goes_on;
 
     if (leg->branch.state == BRANCH_DONE)
         return;
+    goes_on = has_lost_flow(leg, status);
     leg->branch.state = BRANCH_DONE;
     leg->branch.status = status;
     timer_stop(flight->proxy->wheel, &leg->branch.timer);
     if (!leg->has_won && user->on_branch_end)
         user->on_branch_end(user->context, &leg->branch);
+    if (goes_on)
+        try_other_flow(leg);
     proxy_flight_release(flight);
 }
 

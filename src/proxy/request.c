@@ -121,6 +121,7 @@ static enum err copy_clean(struct request *request, struct str text, struct str 
 static void forget_flow(struct target *target)
 {
     target->has_flow = false;
+    target->other_flow = NULL;
     memset(&target->flow, 0, sizeof target->flow);
 }
 
@@ -165,7 +166,8 @@ enum err request_add_target(struct request *request, const struct target *target
         (err = copy_clean(request, target->dst_uri, &copy.dst_uri)) ||
         (err = str_copy(&request->arena, target->path, &copy.path)) ||
         (err = str_copy(&request->arena, target->instance, &copy.instance)) ||
-        (err = str_copy(&request->arena, target->ruid, &copy.ruid)))
+        (err = str_copy(&request->arena, target->ruid, &copy.ruid)) ||
+        (err = str_copy(&request->arena, target->user_agent, &copy.user_agent)))
         return err;
     request->extra[request->extra_count++] = copy;
     return ERR_NONE;
