@@ -55,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (size > 1 << 16 || sdp_parse(text, &before))
         return 0;
     choose_anchors(&before, anchors);
-    must(!sdp_write_anchored(&w, &before, anchors, true));
+    must(!sdp_write_anchored(&w, &before, anchors,
+                             &(struct sdp_writing){ .replaces_origin = true }));
     must(!sdp_parse(writer_text(&w), &after) && after.stream_count == before.stream_count);
     for (unsigned i = 0; i < before.stream_count; i++)
         check_stream(&before.streams[i], &after.streams[i], &anchors[i]);

@@ -19,6 +19,7 @@ struct sip_edit {
 struct sip_edits {
     struct sip_edit *first;
     bool has_body; /* one of them touches the body: Content-Length is written anew */
+    bool has_media; /* the session description in it names the relay already */
 };
 
 /* The texts must live as long as the list. A cut that overlaps an earlier one is shortened. */
@@ -34,6 +35,9 @@ MUST_USE enum err sip_edit_append_hdr(struct sip_edits *edits, const struct sip_
 /* A new whole body replaces the old one. */
 MUST_USE enum err sip_edit_set_body(struct sip_edits *edits, const struct sip_msg *msg,
                                     struct str body);
+/* The body with the changes of up to two lists (either may be NULL), the second over the first. */
+MUST_USE enum err sip_edits_body(const struct sip_msg *msg, const struct sip_edits *const edits[2],
+                                 struct str *out);
 /* True when the header's line is cut by one of the edits. */
 bool sip_edits_remove(const struct sip_edits *edits, const struct sip_hdr *hdr);
 

@@ -81,18 +81,20 @@ enum verdict textops_is_method(struct call *call)
 
 /* ---- body ---- */
 
-/* A body without Content-Type is a session description. */
+/* Of one part, or of the body as a whole. A body without Content-Type is a session description. */
 enum verdict textops_has_body(struct call *call)
 {
     const struct sip_msg *msg = call->run->msg;
+    const struct sip_body body = sip_msg_body(msg);
+    struct sip_part part;
+    enum err err;
 
     if (str_is_empty(msg->body))
         return VERDICT_FALSE;
-    if (call->arg_count == 0)
+    if (call->arg_count == 0 || sip_type_is(body.type, text_arg(call, 0)))
         return VERDICT_TRUE;
-    if (str_is_empty(sip_msg_value(msg, SIP_HDR_CONTENT_TYPE)))
-        return verdict_if(str_ieq(text_arg(call, 0), STR("application/sdp")));
-    return verdict_if(sip_msg_has_content_type(msg, text_arg(call, 0)));
+    err = sip_body_find(&body, text_arg(call, 0), &part);
+    return verdict_if(!err || err == ERR_EXISTS);
 }
 
 enum verdict textops_is_audio_on_hold(struct call *call)

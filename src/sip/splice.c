@@ -140,3 +140,29 @@ void sip_splice_write_head(struct writer *w, struct sip_splice splice)
     while (splice_next(&splice, &piece))
         sip_write_head_text(w, piece, splice.is_canonical);
 }
+
+static bool has_body(const struct sip_edits *edits)
+{
+    return edits && edits->has_body;
+}
+
+enum err sip_edits_body(const struct sip_msg *msg, const struct sip_edits *const edits[2],
+                        struct str *out)
+{
+    struct sip_splice splice;
+    struct writer w;
+    size_t size;
+    char *room;
+
+    *out = msg->body;
+    if (!has_body(edits[0]) && !has_body(edits[1]))
+        return ERR_NONE;
+    splice = sip_splice_body(msg, edits);
+    size = sip_splice_size(splice);
+    room = arena_alloc(msg->arena, size + 1);
+    if (!room)
+        return ERR_NOMEM;
+    w = writer_over(room, size + 1);
+    sip_splice_write_body(&w, splice);
+    return writer_finish(&w, out);
+}
