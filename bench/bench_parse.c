@@ -124,7 +124,7 @@ static void run_sdp_anchor(struct bench *b)
     struct sdp sdp;
 
     must(sdp_parse(b->msg->body, &sdp));
-    must(sdp_write_anchored(&w, &sdp, &anchor, true));
+    must(sdp_write_anchored(&w, &sdp, &anchor, &(struct sdp_writing){ .replaces_origin = true }));
     b->sink += writer_text(&w).len;
 }
 

@@ -261,7 +261,7 @@ static struct addr describe(struct relay *relay, const char *call, const struct 
         .receiver_tag = is_answer ? STR("a") : STR(""),
         .branch = STR("z9hG4bK"),
         .is_from_caller = !is_answer,
-        .is_answer = is_answer,
+        .carrier = is_answer ? SDP_CARRIES_ANSWER : SDP_CARRIES_OFFER,
         .sdp = &sdp,
         .sender = { .source = from->own },
         .receiver = { .source = to->own },

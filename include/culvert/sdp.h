@@ -46,7 +46,20 @@ struct sdp {
     unsigned stream_count;
 };
 
-/* ERR_SYNTAX: not a description; ERR_LIMIT: more streams than we handle. Borrows text. */
+/* What a description may have at most; streams never more than SDP_STREAMS_MAX. */
+struct sdp_limits {
+    size_t bytes;
+    unsigned streams;
+    unsigned attributes; /* of a stream, and of the session; candidates not among them */
+    unsigned candidates; /* of a stream */
+};
+
+const struct sdp_limits *sdp_limits_default(void);
+
+/* ERR_SYNTAX: not a description; ERR_LIMIT: more than the limits allow. Borrows text. */
+MUST_USE enum err sdp_parse_within(struct str text, const struct sdp_limits *limits,
+                                   struct sdp *out);
+/* Within the default limits. */
 MUST_USE enum err sdp_parse(struct str text, struct sdp *out);
 
 /* True when the stream asks the other side to be silent: 0.0.0.0, sendonly or inactive. */
@@ -59,14 +72,20 @@ struct sdp_anchor {
     uint16_t rtcp_port;   /* equals the RTP port when muxed */
 };
 
+struct sdp_writing {
+    bool replaces_origin;
+    struct str extra_line; /* a whole line, without its end, to put last; empty: none */
+};
+
 /*
  * Writes the description with every relayed stream at its anchor: m= port, c= (address family
  * included; a c= of the stream's own is added when the session's does not fit), a=rtcp, and o= when
- * `replace_origin`. Port 0 stays 0 and a null address (hold) stays null. ICE candidates and
+ * it is to be replaced. A c= that nobody can read goes. Port 0 stays 0 and a null address (hold) stays null. ICE candidates and
  * a=remote-candidates of relayed streams are removed, since they name ways around the relay.
  */
 MUST_USE enum err sdp_write_anchored(struct writer *w, const struct sdp *sdp,
-                                     const struct sdp_anchor anchors[], bool replace_origin);
+                                     const struct sdp_anchor anchors[],
+                                     const struct sdp_writing *how);
 
 /* Lines added by the classic helpers: see nathelper's fix_nated_sdp. */
 struct sdp_fix {

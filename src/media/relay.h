@@ -13,6 +13,8 @@
 #include <culvert/random.h>
 #include <culvert/timer.h>
 
+#include "sdp/exchange.h"
+
 struct relay;
 
 /* An address that the relay may use, and how the outside sees it (a 1:1 NAT in front of us). */
@@ -109,7 +111,9 @@ struct relay_describe {
     struct str receiver_tag;  /* tag of the other one; empty while unknown */
     struct str branch;        /* our branch id inside the INVITE transaction; empty in later ones */
     bool is_from_caller;      /* with a branch: which side the description comes from */
-    bool is_answer;
+    enum sdp_carrier carrier; /* what the message that carries it may mean */
+    bool is_response;         /* it is a response to the receiver's request */
+    uint32_t cseq;            /* of that request */
     const struct sdp *sdp;
     struct relay_party sender, receiver;
     msec now;
@@ -120,12 +124,18 @@ struct relay_describe {
  * receiver-facing ports that are missing, remembers where the sender wants its media, reopens the
  * sender's latch, and says in anchors[0 … sdp->stream_count) what to write for the receiver. A later
  * description of the same session gets the same ports. Streams that cannot be relayed or have port 0
- * get is_relayed = false.
+ * get is_relayed = false. What an offer has changed in an agreed session is undone if it is refused.
  * ERR_EXHAUSTED: no free port pair, nothing was opened. ERR_UNSUPPORTED: no interface of the
  * receiver's family. ERR_NOT_FOUND: an answer for which there is no session.
  */
 MUST_USE enum err relay_describe(struct relay *relay, const struct relay_describe *what,
                                  struct sdp_anchor anchors[]);
+
+/*
+ * A message without a description to anchor passes: of `what`, sdp and the parties do not matter. The
+ * callee's tag is learned from it, and SDP_ACCEPTS or SDP_REFUSES end the receiver's open offer.
+ */
+void relay_note(struct relay *relay, const struct relay_describe *what);
 
 /* True when a session of this call exists. */
 bool relay_has_call(struct relay *relay, struct str call_id);

@@ -39,9 +39,10 @@ enum err session_create(struct relay *relay, uint64_t hash, const struct relay_d
     return ERR_NONE;
 }
 
-static void session_ref(struct session *session)
+struct session *session_ref(struct session *session)
 {
     atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
+    return session;
 }
 
 void session_unref(struct session *session)
@@ -50,232 +51,70 @@ void session_unref(struct session *session)
         return;
     for (unsigned i = 0; i < session->stream_count; i++)
         free(session->streams[i]);
-    free(session->callee_name);
+    while (session->callees) {
+        struct callee *callee = session->callees;
+
+        session->callees = callee->next;
+        free(callee);
+    }
     lock_fini(&session->lock);
     free(session);
 }
 
+static struct callee *find_callee(const struct session *session, struct str tag)
+{
+    struct callee *callee = session->callees;
+
+    while (callee && !str_eq(callee->tag, tag))
+        callee = callee->next;
+    return callee;
+}
+
+bool session_has_callee(const struct session *session, struct str tag)
+{
+    return str_eq(session->callee_tag, tag) || (!session->is_kept && find_callee(session, tag));
+}
+
+static struct callee *make_callee(struct session *session, struct str tag)
+{
+    struct callee *callee = malloc(sizeof *callee + tag.len);
+
+    if (!callee)
+        return NULL;
+    memcpy(callee->text, tag.ptr, tag.len);
+    callee->tag = (struct str){ callee->text, tag.len };
+    callee->next = session->callees;
+    session->callees = callee;
+    return callee;
+}
+
+/* The oldest makes room: a callee that invents tags without end gets no memory for them. */
+static void limit_callees(struct session *session)
+{
+    struct callee **link = &session->callees;
+
+    for (unsigned i = 0; *link && i < CALLEES_MAX; i++)
+        link = &(*link)->next;
+    if (*link) {
+        free(*link);
+        *link = NULL;
+    }
+}
+
 enum err session_set_callee_tag(struct session *session, struct str tag)
 {
-    char *copy;
+    struct callee *callee;
 
     if (str_is_empty(tag) || str_eq(tag, session->callee_tag))
         return ERR_NONE;
-    copy = malloc(tag.len);
-    if (!copy)
+    callee = find_callee(session, tag);
+    if (!callee)
+        callee = make_callee(session, tag);
+    if (!callee)
         return ERR_NOMEM;
-    memcpy(copy, tag.ptr, tag.len);
-    free(session->callee_name);
-    session->callee_name = copy;
-    session->callee_tag = (struct str){ copy, tag.len };
+    session->callee_tag = callee->tag;
+    limit_callees(session);
     return ERR_NONE;
-}
-
-static bool is_wanted(const struct sdp_stream *described)
-{
-    return described->is_relayable && described->port != 0;
-}
-
-/* The stream of an m= line; made when there is none yet. */
-static struct stream *reach_stream(struct session *session, unsigned index)
-{
-    struct stream *stream = session->streams[index];
-
-    if (stream)
-        return stream;
-    stream = calloc(1, sizeof *stream);
-    if (!stream)
-        return NULL;
-    stream->session = session;
-    for (unsigned side = 0; side < RELAY_SIDES; side++) {
-        stream->legs[side].stream = stream;
-        stream->legs[side].side = (enum relay_side)side;
-    }
-    session->streams[index] = stream;
-    if (session->stream_count <= index)
-        session->stream_count = index + 1;
-    return stream;
-}
-
-static void close_ports(struct session *session, struct media_ports *ports)
-{
-    struct media_engine *engine = session->relay->engine;
-
-    if (ports)
-        engine->close(engine, ports);
-}
-
-/* Opens what the receiver's leg of one stream lacks, or has where the receiver no longer is. */
-static enum err open_missing(struct session *session, const struct relay_describe *what,
-                             unsigned index, enum relay_side receiver, struct media_ports **out)
-{
-    struct stream *stream = reach_stream(session, index);
-    struct leg *leg;
-    enum err err;
-
-    if (!stream)
-        return ERR_NOMEM;
-    leg = &stream->legs[receiver];
-    if (relay_ports_suit(session->relay, leg->ports, &what->receiver))
-        return ERR_NONE;
-    session_ref(session); /* the pair's */
-    err = relay_open_ports(session->relay, &what->receiver, leg, what->now, out);
-    if (err)
-        session_unref(session);
-    return err;
-}
-
-/* All or nothing. */
-static enum err open_all_missing(struct session *session, const struct relay_describe *what,
-                                 enum relay_side receiver, struct media_ports *opened[])
-{
-    enum err err = ERR_NONE;
-
-    for (unsigned i = 0; i < what->sdp->stream_count && !err; i++)
-        if (is_wanted(&what->sdp->streams[i]))
-            err = open_missing(session, what, i, receiver, &opened[i]);
-    if (err)
-        for (unsigned i = 0; i < what->sdp->stream_count; i++)
-            close_ports(session, opened[i]);
-    return err;
-}
-
-/* What the signalling shows of a party, described by itself or not. */
-static void meet_party(struct leg *leg, const struct relay_party *party)
-{
-    leg->is_direct = party->is_direct;
-    for (unsigned half = 0; half < HALVES; half++) {
-        leg->halves[half].trust.signalling = party->source;
-        leg->halves[half].trust.policy = party->policy;
-    }
-}
-
-static void describe_half(struct leg_half *half, const struct addr *address, uint16_t port,
-                          msec now)
-{
-    struct addr described = *address;
-
-    described.port = port;
-    half->has_moved = !addr_eq(&half->trust.described, &described);
-    half->trust.described = described;
-    latch_reopen(&half->latch, now);
-}
-
-static void describe_sender(struct leg *leg, const struct sdp_stream *described,
-                            const struct relay_describe *what)
-{
-    struct stream *stream = leg->stream;
-    enum rtp_profile profile = rtp_profile_of(described->proto, described->section);
-    struct writer media = writer_over(stream->media, sizeof stream->media - 1);
-
-    memset(stream->media, 0, sizeof stream->media);
-    write_str(&media, described->media);
-    /* until the answer, what flowed before the offer may go on */
-    if (what->is_answer || profile > stream->profile)
-        stream->profile = profile;
-    stream->is_held[leg->side] = sdp_stream_is_held(described);
-    meet_party(leg, &what->sender);
-    leg->is_described = true;
-    leg->is_muxing = described->has_rtcp_mux;
-    describe_half(&leg->halves[HALF_RTP], &described->address, described->port, what->now);
-    describe_half(&leg->halves[HALF_RTCP], &described->rtcp_address, described->rtcp_port,
-                  what->now);
-}
-
-static void anchor_receiver(const struct leg *leg, bool is_muxed, struct sdp_anchor *anchor)
-{
-    const struct relay *relay = leg->stream->session->relay;
-    uint16_t port = leg->ports->local.port;
-
-    anchor->is_relayed = true;
-    anchor->address = relay->interfaces[leg->ports->interface].advertised;
-    anchor->address.port = port;
-    anchor->rtcp_port = (uint16_t)(is_muxed ? port : port + 1);
-}
-
-static void describe_stream(struct stream *stream, const struct sdp_stream *described,
-                            const struct relay_describe *what, enum relay_side sender,
-                            struct sdp_anchor *anchor)
-{
-    struct leg *receiver = &stream->legs[!sender];
-
-    describe_sender(&stream->legs[sender], described, what);
-    if (!receiver->is_described)
-        meet_party(receiver, &what->receiver);
-    /* RFC 5761 §5.1.1: in an offer the RTCP port is for a receiver that does not multiplex */
-    anchor_receiver(receiver, what->is_answer && described->has_rtcp_mux && receiver->is_muxing,
-                    anchor);
-}
-
-static void use_ports(struct leg *leg, struct media_ports *ports)
-{
-    close_ports(leg->stream->session, leg->ports);
-    leg->ports = ports;
-    for (unsigned half = 0; half < HALVES; half++)
-        leg->halves[half].latch = (struct latch){ 0 };
-}
-
-/* Forgets all but the counters. */
-static void close_leg(struct leg *leg)
-{
-    use_ports(leg, NULL);
-    leg->is_described = false;
-    for (unsigned half = 0; half < HALVES; half++)
-        leg->halves[half].trust = (struct latch_trust){ 0 };
-}
-
-static void close_stream(struct stream *stream)
-{
-    for (unsigned side = 0; side < RELAY_SIDES; side++)
-        close_leg(&stream->legs[side]);
-}
-
-static enum err learn_callee_tag(struct session *session, const struct relay_describe *what,
-                                 enum relay_side sender)
-{
-    if (session->is_kept && !str_is_empty(session->callee_tag))
-        return ERR_NONE;
-    return session_set_callee_tag(session,
-                                  sender == RELAY_CALLEE ? what->sender_tag : what->receiver_tag);
-}
-
-enum err session_describe(struct session *session, const struct relay_describe *what,
-                          enum relay_side sender, struct sdp_anchor anchors[])
-{
-    struct media_ports *opened[SDP_STREAMS_MAX] = { NULL };
-    enum err err;
-
-    if ((err = learn_callee_tag(session, what, sender)))
-        return err;
-    if ((err = open_all_missing(session, what, !sender, opened)))
-        return err;
-    lock_take(&session->lock);
-    for (unsigned i = 0; i < what->sdp->stream_count; i++) {
-        const struct sdp_stream *described = &what->sdp->streams[i];
-        struct stream *stream = session->streams[i];
-
-        anchors[i] = (struct sdp_anchor){ 0 };
-        if (opened[i])
-            use_ports(&stream->legs[!sender], opened[i]);
-        if (is_wanted(described))
-            describe_stream(stream, described, what, sender, &anchors[i]);
-        else if (stream && what->is_answer)
-            close_stream(stream); /* by an offer alone it may still be rejected */
-    }
-    session->is_answered |= what->is_answer;
-    session->described_at = what->now;
-    lock_give(&session->lock);
-    return ERR_NONE;
-}
-
-void session_end(struct session *session)
-{
-    lock_take(&session->lock);
-    for (unsigned i = 0; i < session->stream_count; i++)
-        if (session->streams[i])
-            close_stream(session->streams[i]);
-    lock_give(&session->lock);
-    session_unref(session);
 }
 
 static msec later(msec a, msec b)

@@ -22,6 +22,7 @@
 enum {
     RELAY_SIDES = 2,
     RELAY_SHARDS = 1024,
+    CALLEES_MAX = 8,
 };
 
 struct session;
@@ -34,15 +35,26 @@ struct leg_half {
     bool has_moved;           /* the last description named another place than the one before */
 };
 
+/* What an offer that may still be refused has replaced in a leg. */
+struct leg_before {
+    bool is_saved;
+    enum relay_side offerer;
+    bool is_direct, is_muxing, is_held;
+    enum rtp_profile profile;
+    struct latch_trust trusts[HALVES];
+};
+
 /* Faces one party. */
 struct leg {
     struct stream *stream;
-    struct media_ports *ports; /* NULL: closed */
+    struct media_ports *ports;      /* NULL: closed */
+    struct media_ports *next_ports; /* what an open offer has named in their place; mostly NULL */
     enum relay_side side;
     bool is_muxing;    /* RTCP goes to the RTP port, as described or as seen */
     bool is_direct;    /* the party's description may be believed at once */
     bool is_described; /* by the party itself */
     struct leg_half halves[HALVES];
+    struct leg_before before;
 };
 
 struct stream {
@@ -50,7 +62,16 @@ struct stream {
     char media[16];
     enum rtp_profile profile;
     bool is_held[RELAY_SIDES]; /* by the description of that side */
+    bool is_agreed;            /* there has been an answer since its ports were opened */
+    enum relay_side offerer;   /* while it is not */
     struct leg legs[RELAY_SIDES];
+};
+
+/* A tag of the callee. */
+struct callee {
+    struct callee *next;
+    struct str tag;
+    char text[];
 };
 
 struct session {
@@ -58,14 +79,16 @@ struct session {
     struct session *next; /* in the shard, or in a list of ended ones */
     uint64_t hash;        /* of the Call-ID */
     struct str call_id, caller_tag, branch;
-    struct str callee_tag; /* empty while unknown */
-    char *callee_name;     /* what it borrows */
-    bool is_kept;          /* callee_tag is final */
+    struct str callee_tag;  /* the latest; empty while unknown */
+    struct callee *callees; /* what it borrows, and those before: a branch may fork further on */
+    bool is_kept;           /* callee_tag is final */
     atomic_uint refs;
     unsigned lane;
     struct lock lock;
     msec created_at, described_at;
-    bool is_answered;
+    bool is_answered; /* at least by a preview */
+    bool is_agreed;   /* an offer has had its answer */
+    struct sdp_exchange exchange;
     unsigned stream_count;
     struct stream *streams[SDP_STREAMS_MAX]; /* NULL: never relayed */
     char names[];                            /* what the other strs borrow */
@@ -104,11 +127,17 @@ struct relay {
 /* A session without streams, for the table: one reference. */
 MUST_USE enum err session_create(struct relay *relay, uint64_t hash,
                                  const struct relay_describe *what, struct session **out);
+struct session *session_ref(struct session *session);
 void session_unref(struct session *session);
 MUST_USE enum err session_set_callee_tag(struct session *session, struct str tag);
+/* False when another callee has been kept. With the shard's lock, as all that names callees. */
+bool session_has_callee(const struct session *session, struct str tag);
 /* See relay_describe. With the shard's lock. */
 MUST_USE enum err session_describe(struct session *session, const struct relay_describe *what,
                                    enum relay_side sender, struct sdp_anchor anchors[]);
+/* See relay_note. With the shard's lock. */
+void session_note(struct session *session, const struct relay_describe *what,
+                  enum relay_side sender);
 /* Closes all ports and drops the table's reference. Out of the table, and without locks. */
 void session_end(struct session *session);
 /* Silent for longer than is allowed? With the shard's lock. */

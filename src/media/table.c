@@ -67,9 +67,9 @@ static bool find_sender(const struct session *session, const struct relay_descri
     }
     *out = str_eq(session->caller_tag, what->sender_tag) ? RELAY_CALLER : RELAY_CALLEE;
     if (*out == RELAY_CALLER)
-        return str_eq(session->callee_tag, what->receiver_tag);
+        return session_has_callee(session, what->receiver_tag);
     return str_eq(session->caller_tag, what->receiver_tag) &&
-           str_eq(session->callee_tag, what->sender_tag);
+           session_has_callee(session, what->sender_tag);
 }
 
 static struct session *find_described(const struct shard *shard, uint64_t hash,
@@ -111,12 +111,24 @@ enum err relay_describe(struct relay *relay, const struct relay_describe *what,
 
     if (session)
         err = session_describe(session, what, sender, anchors);
-    else if (what->is_answer)
+    else if (what->carrier != SDP_CARRIES_OFFER && what->carrier != SDP_CARRIES_EITHER)
         err = ERR_NOT_FOUND;
     else
         err = open_session(relay, shard, hash, what, anchors);
     lock_give(&shard->lock);
     return err;
+}
+
+void relay_note(struct relay *relay, const struct relay_describe *what)
+{
+    uint64_t hash;
+    struct shard *shard = lock_shard(relay, what->call_id, &hash);
+    enum relay_side sender;
+    struct session *session = find_described(shard, hash, what, &sender);
+
+    if (session)
+        session_note(session, what, sender);
+    lock_give(&shard->lock);
 }
 
 bool relay_has_call(struct relay *relay, struct str call_id)

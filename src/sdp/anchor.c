@@ -147,11 +147,19 @@ static const struct addr *replacement(const struct anchoring *a, const struct sd
     return a->anchor ? &a->anchor->address : NULL;
 }
 
+static bool is_relayed_here(const struct anchoring *a)
+{
+    return a->stream ? a->anchor != NULL : a->is_any_relayed;
+}
+
+/* A c= that we cannot read, some phone may: it would be a second way, around the relay. */
 static void write_address_line(const struct anchoring *a, const struct sdp_line *line)
 {
     const struct addr *addr = replacement(a, line);
     struct sdp_place place;
 
+    if (line->type == 'c' && is_relayed_here(a) && !sdp_place_parse(line->value, &place))
+        return;
     if (!addr || !sdp_place_parse(line->value, &place) ||
         (line->type == 'c' && is_null(&place.parsed)))
         write_str(a->w, line->text);
@@ -177,10 +185,9 @@ static bool is_ice(const struct sdp_line *line)
 
 static void write_attribute(struct anchoring *a, const struct sdp_line *line)
 {
-    bool is_relayed = a->stream ? a->anchor != NULL : a->is_any_relayed;
     struct str value;
 
-    if (is_relayed && is_ice(line))
+    if (is_relayed_here(a) && is_ice(line))
         return;
     if (!a->anchor || !sdp_line_is_attribute(line, STR("rtcp"), &value)) {
         write_str(a->w, line->text);
@@ -208,14 +215,23 @@ static void write_line(struct anchoring *a, const struct sdp_line *line)
         write_attribute(a, line);
 }
 
+static void write_extra_line(const struct anchoring *a, struct str extra)
+{
+    if (str_is_empty(extra))
+        return;
+    sdp_end_line(a->w, a->line_end);
+    write_str(a->w, extra);
+    write_str(a->w, a->line_end);
+}
+
 enum err sdp_write_anchored(struct writer *w, const struct sdp *sdp,
-                            const struct sdp_anchor anchors[], bool replace_origin)
+                            const struct sdp_anchor anchors[], const struct sdp_writing *how)
 {
     struct anchoring a = {
         .w = w,
         .sdp = sdp,
         .anchors = anchors,
-        .replaces_origin = replace_origin,
+        .replaces_origin = how->replaces_origin,
         .session_address = choose_session_address(sdp, anchors),
         .is_any_relayed = first_address(sdp, anchors) != NULL,
         .line_end = sdp_line_end(sdp->text),
@@ -233,5 +249,6 @@ enum err sdp_write_anchored(struct writer *w, const struct sdp *sdp,
         write_line(&a, &line);
     }
     end_section(&a);
+    write_extra_line(&a, how->extra_line);
     return writer_finish(w, &text);
 }

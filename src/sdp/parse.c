@@ -71,10 +71,12 @@ static void parse_direction(const struct sdp_line *line, uint8_t *direction)
             *direction = i;
 }
 
-/* What is collected before the first m= line. */
+/* What is collected on the way. */
 struct session {
     struct sdp *sdp;
-    uint8_t direction;
+    const struct sdp_limits *limits;
+    uint8_t direction;               /* of the lines before the first m= */
+    unsigned attributes, candidates; /* of the section that is being read */
 };
 
 static void parse_session_line(struct session *session, const struct sdp_line *line)
@@ -119,8 +121,9 @@ static enum err open_stream(struct session *session, const struct sdp_line *line
     struct sdp *sdp = session->sdp;
     struct sdp_stream *stream;
 
-    if (sdp->stream_count == SDP_STREAMS_MAX)
+    if (sdp->stream_count == SDP_STREAMS_MAX || sdp->stream_count >= session->limits->streams)
         return ERR_LIMIT;
+    session->attributes = session->candidates = 0;
     stream = &sdp->streams[sdp->stream_count++];
     *stream = (struct sdp_stream){ .direction = session->direction };
     stream->section = (struct str){ line->text.ptr, 0 };
@@ -138,6 +141,17 @@ static void complete_stream(const struct sdp *sdp, struct sdp_stream *stream)
         stream->rtcp_address = stream->address;
 }
 
+static bool is_within_limits(struct session *session, const struct sdp_line *line)
+{
+    struct str value;
+
+    if (line->type != 'a')
+        return true;
+    if (sdp_line_is_attribute(line, STR("candidate"), &value))
+        return ++session->candidates <= session->limits->candidates;
+    return ++session->attributes <= session->limits->attributes;
+}
+
 static enum err parse_lines(struct session *session, struct str rest)
 {
     struct sdp *sdp = session->sdp;
@@ -146,6 +160,8 @@ static enum err parse_lines(struct session *session, struct str rest)
     enum err err;
 
     while (sdp_line_next(&rest, &line)) {
+        if (!is_within_limits(session, &line))
+            return ERR_LIMIT;
         if (line.type == 'm') {
             if ((err = open_stream(session, &line)))
                 return err;
@@ -161,15 +177,31 @@ static enum err parse_lines(struct session *session, struct str rest)
     return ERR_NONE;
 }
 
+const struct sdp_limits *sdp_limits_default(void)
+{
+    static const struct sdp_limits limits = {
+        .bytes = 16384, .streams = SDP_STREAMS_MAX, .attributes = 256, .candidates = 64
+    };
+
+    return &limits;
+}
+
 enum err sdp_parse(struct str text, struct sdp *out)
 {
-    struct session session = { .sdp = out, .direction = SDP_SENDRECV };
+    return sdp_parse_within(text, sdp_limits_default(), out);
+}
+
+enum err sdp_parse_within(struct str text, const struct sdp_limits *limits, struct sdp *out)
+{
+    struct session session = { .sdp = out, .limits = limits, .direction = SDP_SENDRECV };
     enum err err;
 
     /* The streams are cleared one by one as they come: clearing all costs more than parsing. */
     memset(out, 0, offsetof(struct sdp, streams));
     out->stream_count = 0;
     out->text = text;
+    if (text.len > limits->bytes)
+        return ERR_LIMIT;
     if (!str_starts(text, STR("v=")))
         return ERR_SYNTAX;
     err = parse_lines(&session, text);

@@ -213,7 +213,7 @@ static struct relay_describe describe_of(struct world *world, struct step step,
         .receiver_tag = str_of(to->tag),
         .branch = str_of(step.branch),
         .is_from_caller = step.is_from_caller,
-        .is_answer = step.is_answer,
+        .carrier = step.is_answer ? SDP_CARRIES_ANSWER : SDP_CARRIES_OFFER,
         .sdp = sdp,
         .sender = party_of(from),
         .receiver = party_of(to),
@@ -1184,7 +1184,9 @@ static void test_description_is_rewritten(void **state)
     assert_false(anchors[1].is_relayed);
     assert_false(anchors[2].is_relayed);
     assert_int_equal(pairs_used(&world), 1);
-    assert_int_equal(sdp_write_anchored(&w, &received, anchors, true), ERR_NONE);
+    assert_int_equal(sdp_write_anchored(&w, &received, anchors,
+                                        &(struct sdp_writing){ .replaces_origin = true }),
+                     ERR_NONE);
     assert_int_equal(sdp_parse(writer_text(&w), &rewritten), ERR_NONE);
     assert_true(addr_same_ip(&rewritten.streams[0].address, &anchors[0].address));
     assert_int_equal(rewritten.streams[0].port, anchors[0].address.port);

@@ -57,6 +57,21 @@ static const struct {
       V O S "c=IN IP4 203.0.113.1\r\n" T "m=audio 30000 RTP/AVP 0\r\na=x\r\n"
             "m=application 9 TCP/BFCP *\r\ni=slides\r\nc=IN IP4 192.0.2.1\r\nb=AS:1\r\n"
             "m=text 0 TCP/X 1\r\n" },
+    { "a session's address that nobody can read",
+      V O S "c=IN 192.0.2.1\r\n" T "m=audio 5000 RTP/AVP 0\r\n",
+      { { "203.0.113.1:30000", 0 } },
+      false,
+      V O S T "m=audio 30000 RTP/AVP 0\r\nc=IN IP4 203.0.113.1\r\n" },
+    { "a stream's address that nobody can read",
+      V O S C T "m=audio 5000 RTP/AVP 0\r\nc=\r\nc=IN IP4 192.0.2.2\r\n",
+      { { "203.0.113.1:30000", 0 } },
+      false,
+      V O S "c=IN IP4 203.0.113.1\r\n" T "m=audio 30000 RTP/AVP 0\r\nc=IN IP4 203.0.113.1\r\n" },
+    { "unreadable, but not ours",
+      V O S "c=IN 192.0.2.1\r\n" T "m=audio 5000 RTP/AVP 0\r\n",
+      { { NULL, 0 } },
+      false,
+      V O S "c=IN 192.0.2.1\r\n" T "m=audio 5000 RTP/AVP 0\r\n" },
     { "relays at different addresses",
       V O S C T "m=audio 5000 RTP/AVP 0\r\nm=video 6000 RTP/AVP 31\r\nb=AS:1\r\n",
       { { "203.0.113.1:30000", 0 }, { "203.0.113.2:30000", 0 } },
@@ -160,7 +175,9 @@ static void assert_cannot_be_cut_short(const struct fixture *f, const struct sdp
         char *buffer = malloc(room ? room : 1);
         struct writer w = writer_over(buffer, room);
 
-        assert_int_equal(sdp_write_anchored(&w, &f->sdp, anchors, true), ERR_LIMIT);
+        assert_int_equal(sdp_write_anchored(&w, &f->sdp, anchors,
+                                            &(struct sdp_writing){ .replaces_origin = true }),
+                         ERR_LIMIT);
         free(buffer);
     }
 }
@@ -174,8 +191,10 @@ static void test_anchors(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         fixture_open(&f, rows[i].text);
         fill_anchors(rows[i].anchors, anchors);
-        assert_int_equal(sdp_write_anchored(&f.w, &f.sdp, anchors, rows[i].replaces_origin),
-                         ERR_NONE);
+        assert_int_equal(
+            sdp_write_anchored(&f.w, &f.sdp, anchors,
+                               &(struct sdp_writing){ .replaces_origin = rows[i].replaces_origin }),
+            ERR_NONE);
         if (!str_eq(writer_text(&f.w), str_of(rows[i].want)))
             fail_msg("%s:\n" STR_FMT, rows[i].what, STR_ARG(writer_text(&f.w)));
         if (rows[i].replaces_origin)

@@ -204,6 +204,52 @@ static void test_the_number_of_streams_is_limited(void **state)
     fixture_close(&f);
 }
 
+/* The last line that is allowed, and one more. */
+static void expect_limit(const char *line, unsigned limit)
+{
+    static char text[32768];
+    struct writer w = writer_over(text, sizeof text);
+    struct sdp sdp;
+
+    write_str(&w, STR(SESSION "m=audio 1 RTP/AVP 0\r\n"));
+    for (unsigned i = 0; i < limit; i++)
+        write_str(&w, str_of(line));
+    assert_int_equal(sdp_parse(writer_text(&w), &sdp), ERR_NONE);
+    write_str(&w, str_of(line));
+    assert_int_equal(sdp_parse(writer_text(&w), &sdp), ERR_LIMIT);
+}
+
+static void test_limits_of_a_stream(void **state)
+{
+    (void)state;
+    expect_limit("a=x\r\n", sdp_limits_default()->attributes);
+    expect_limit("a=candidate:1 1 UDP 1 192.0.2.1 5000 typ host\r\n",
+                 sdp_limits_default()->candidates);
+}
+
+static void test_limits_are_each_streams_own(void **state)
+{
+    const struct sdp_limits limits = { .bytes = 100, .streams = 2, .attributes = 1 };
+    struct str text = STR(SESSION "a=x\r\nm=audio 1 RTP/AVP 0\r\na=x\r\n");
+    struct sdp sdp;
+
+    (void)state;
+    assert_int_equal(sdp_parse_within(text, &limits, &sdp), ERR_NONE);
+}
+
+static void test_limit_of_bytes(void **state)
+{
+    struct str text = STR(SESSION "m=audio 1 RTP/AVP 0\r\n");
+    struct sdp_limits limits = *sdp_limits_default();
+    struct sdp sdp;
+
+    (void)state;
+    limits.bytes = text.len;
+    assert_int_equal(sdp_parse_within(text, &limits, &sdp), ERR_NONE);
+    limits.bytes--;
+    assert_int_equal(sdp_parse_within(text, &limits, &sdp), ERR_LIMIT);
+}
+
 static void test_odd_rtcp_lines(void **state)
 {
     struct fixture f;
@@ -230,6 +276,9 @@ int main(void)
         cmocka_unit_test(test_holds),
         cmocka_unit_test(test_a_name_as_address),
         cmocka_unit_test(test_the_number_of_streams_is_limited),
+        cmocka_unit_test(test_limits_of_a_stream),
+        cmocka_unit_test(test_limits_are_each_streams_own),
+        cmocka_unit_test(test_limit_of_bytes),
         cmocka_unit_test(test_odd_rtcp_lines),
     };
 
