@@ -125,6 +125,7 @@ struct request {
     bool is_failing;                 /* the failure route is running */
     bool has_relayed;                /* the script has relayed or forwarded it */
     bool has_media;                  /* the relay holds ports for it */
+    bool has_offered;                /* its own description was anchored */
     const struct media_options *media; /* anchoring asked for; done as each branch goes out */
     struct request *invite;          /* CANCEL: the INVITE that it means; a reference is held */
     const struct sip_hdr *credentials; /* that were found right; NULL: none */

@@ -5,6 +5,7 @@
  * are the actions that modules are made of. All calls happen on the worker that owns the request.
  */
 #include <culvert/log.h>
+#include <culvert/multipart.h>
 #include <culvert/request.h>
 
 struct script_vm;
@@ -152,6 +153,20 @@ bool run_is_uri_myself(const struct run *run, const struct sip_uri *uri);
  */
 struct str run_contact_uri(const struct run *run, const struct sip_nameaddr *contact);
 
+/* ---- bodies ---- */
+
+/* A part of the body of run->msg as it stands after all changes so far. */
+struct run_part {
+    struct sip_body body;
+    struct sip_part part;
+    bool is_received; /* nothing in the body has been changed yet */
+};
+
+/* The part of a type; errors as of sip_body_find. What it borrows lives as long as the message. */
+MUST_USE enum err run_find_part(const struct run *run, struct str type, struct run_part *out);
+/* Another content for it; every other byte of the body stays. */
+MUST_USE enum err run_set_part(struct run *run, const struct run_part *part, struct str content);
+
 /* ---- media ---- */
 
 enum media_policy {
@@ -165,6 +180,7 @@ struct media_options {
     const struct addr_net *direct; /* signalling sources that are not behind a NAT */
     unsigned direct_count;
     bool replace_origin;
+    struct str extra_line; /* a line, without its end, to put behind the description; empty: none */
     bool must_relay; /* a description that cannot be anchored fails the branch: 488, 503 */
 };
 
@@ -177,7 +193,8 @@ enum media_result {
 };
 
 /*
- * Re-anchors the session description of run->msg. In the request stage of an initial INVITE it only
+ * Re-anchors the session description of run->msg, as changed so far, wherever in the body it is. One
+ * that is neither offer nor answer (in OPTIONS, in a failure) is left alone: MEDIA_NO_BODY. In the request stage of an initial INVITE it only
  * checks, and asks for anchoring in each branch as it is sent (so that a fork has media per branch);
  * everywhere else the description is rewritten at once.
  */

@@ -39,12 +39,11 @@ static void on_request(struct module *module, struct run *run)
     run->request->record_route.has_flow_token = true;
 }
 
-/* A description that the script has already rewritten is left as it is. */
 static unsigned anchor(struct module *module, struct run *run)
 {
     const struct nat *nat = module_state(module);
 
-    if (!nat->relay_media || run->request->media || run->edits->has_body)
+    if (!nat->relay_media || run->request->media)
         return 0;
     switch (run_media_anchor(run, &nat->media)) {
     case MEDIA_BAD_SDP:
@@ -71,9 +70,12 @@ static unsigned on_branch(struct module *module, struct run *run)
     return may_carry_media(run->msg) ? anchor(module, run) : 0;
 }
 
+/* What cannot be anchored in an ACK passes: nobody could be told, and the call has begun already. */
 static unsigned on_forward(struct module *module, struct run *run)
 {
-    return may_carry_media(run->msg) ? anchor(module, run) : 0;
+    unsigned status = may_carry_media(run->msg) ? anchor(module, run) : 0;
+
+    return run->msg->method == SIP_ACK ? 0 : status;
 }
 
 static bool is_success(unsigned status)

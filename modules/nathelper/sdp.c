@@ -14,42 +14,27 @@ enum {
     ROOM = 2048, /* for the lines that are added */
 };
 
-static bool has_description(const struct sip_msg *msg)
-{
-    bool is_typed = !str_is_empty(sip_msg_value(msg, SIP_HDR_CONTENT_TYPE));
-
-    return !str_is_empty(msg->body) &&
-           (!is_typed || sip_msg_has_content_type(msg, STR("application/sdp")));
-}
-
-/* The body as an earlier call in this script has made it. */
-static struct str current_body(const struct run *run)
-{
-    const struct sip_msg *msg = run->msg;
-
-    for (const struct sip_edit *edit = run->edits->first; edit; edit = edit->next) {
-        if (edit->at == msg->body.ptr && edit->cut == msg->body.len)
-            return edit->insert;
-    }
-    return msg->body;
-}
-
 static enum err fix(const struct call *call, const struct sdp_fix *wanted)
 {
     struct run *run = call->run;
-    struct str body = current_body(run), text;
-    size_t size = 2 * body.len + ROOM;
-    char *buffer = arena_alloc(run->arena, size);
+    struct run_part part;
     struct writer w;
-    enum err err;
+    struct str text;
+    size_t size;
+    char *buffer;
+    enum err err = run_find_part(run, STR("application/sdp"), &part);
 
+    if (err)
+        return ERR_SYNTAX;
+    size = 2 * part.part.content.len + ROOM;
+    buffer = arena_alloc(run->arena, size);
     if (!buffer)
         return ERR_NOMEM;
     w = writer_over(buffer, size);
-    err = sdp_write_fixed(&w, body, wanted);
+    err = sdp_write_fixed(&w, part.part.content, wanted);
     if (!err)
         err = writer_finish(&w, &text);
-    return err ? err : sip_edit_set_body(run->edits, run->msg, text);
+    return err ? err : run_set_part(run, &part, text);
 }
 
 enum verdict fix_nated_sdp(struct call *call)
@@ -72,8 +57,6 @@ enum verdict fix_nated_sdp(struct call *call)
                   STR_ARG(call->args[1].value.text));
         return VERDICT_ERROR;
     }
-    if (!has_description(call->run->msg))
-        return VERDICT_FALSE;
     err = fix(call, &wanted);
     if (err == ERR_NOT_FOUND && !is_openser)
         return (enum verdict)NOTHING_REPLACED;

@@ -4,20 +4,7 @@
  * into the message. In the request stage nothing is done but a check; the work happens as each
  * branch goes out, when its flow is known, so that a fork has media for each branch.
  */
-#include "host/host.h"
-
-enum {
-    SDP_BYTES_MAX = 16384, /* a description longer than this is refused */
-};
-
-/* RFC 3261 §13: a body without a type in an INVITE is taken for a session description. */
-static bool has_description(const struct sip_msg *msg)
-{
-    if (str_is_empty(msg->body))
-        return false;
-    return sip_msg_has_content_type(msg, STR("application/sdp")) ||
-           str_is_empty(sip_msg_value(msg, SIP_HDR_CONTENT_TYPE));
-}
+#include "host/media.h"
 
 static bool is_direct(const struct media_options *options, const struct addr *source)
 {
@@ -48,47 +35,27 @@ static struct relay_party party_of(const struct run *run, const struct flow *flo
     return party;
 }
 
-/* Offers and answers inside the initial INVITE belong to a branch; later ones to the dialog. */
-static struct str branch_of(const struct run *run)
-{
-    return run->branch && str_is_empty(run->request->msg->to_tag) ? run->branch->id : STR("");
-}
-
-static void describe_request(const struct run *run, struct relay_describe *what)
-{
-    what->sender_tag = run->msg->from_tag;
-    what->receiver_tag = run->msg->to_tag;
-    what->is_from_caller = true;
-    what->is_answer = run->msg->method == SIP_ACK || run->msg->method == SIP_PRACK;
-}
-
-static void describe_response(const struct run *run, struct relay_describe *what)
-{
-    what->sender_tag = run->msg->to_tag;
-    what->receiver_tag = run->msg->from_tag;
-    what->is_from_caller = false;
-    what->is_answer = has_description(run->request->msg);
-}
-
 static enum media_result result_of(enum err err)
 {
     return err == ERR_EXHAUSTED ? MEDIA_NO_PORTS : MEDIA_FAILED;
 }
 
-static enum media_result write_body(struct run *run, const struct sdp *sdp,
-                                    const struct sdp_anchor anchors[], bool replaces_origin)
+static enum media_result write_description(struct run *run, const struct run_part *part,
+                                           const struct sdp *sdp, const struct sdp_anchor anchors[],
+                                           const struct sdp_writing *how)
 {
-    size_t size = run->msg->body.len + 256 + 128 * (size_t)sdp->stream_count;
+    size_t size = sdp->text.len + how->extra_line.len + 256 + 128 * (size_t)sdp->stream_count;
     char *buffer = arena_alloc(run->arena, size);
     struct writer w;
-    struct str body;
+    struct str text;
 
     if (!buffer)
         return MEDIA_FAILED;
     w = writer_over(buffer, size);
-    if (sdp_write_anchored(&w, sdp, anchors, replaces_origin) || writer_finish(&w, &body) ||
-        sip_edit_set_body(run->edits, run->msg, body))
+    if (sdp_write_anchored(&w, sdp, anchors, how) || writer_finish(&w, &text) ||
+        run_set_part(run, part, text))
         return MEDIA_FAILED;
+    run->edits->has_media = true;
     return MEDIA_ANCHORED;
 }
 
@@ -100,41 +67,43 @@ static void log_refusal(const struct run *run, enum err err)
                 err == ERR_EXHAUSTED ? "no free media port; widen media_ports" : err_name(err));
 }
 
-/* Tells the relay and rewrites the body of run->msg, which travels on run->branch's flow or back.
- */
-static enum media_result anchor_now(struct run *run, const struct sdp *sdp,
-                                    const struct media_options *options)
+static enum err tell_relay(struct run *run, const struct relay_describe *what,
+                           struct sdp_anchor anchors[])
 {
     struct server *server = run->worker->server;
-    struct relay_describe what = {
-        .call_id = run->msg->call_id,
-        .branch = branch_of(run),
-        .sdp = sdp,
-        .now = run_now(run),
-    };
+    enum err err = relay_describe(server->relay, what, anchors);
+
+    if (err == ERR_EXHAUSTED)
+        counter_add(server->count.media_exhausted, 1);
+    if (err)
+        log_refusal(run, err);
+    return err;
+}
+
+/* Tells the relay and rewrites the body of run->msg, which travels on run->branch's flow or back.
+ */
+static enum media_result anchor_now(struct run *run, const struct run_part *part,
+                                    const struct sdp *sdp, const struct media_options *options)
+{
+    struct relay_describe what = media_describe(run);
     struct sdp_anchor anchors[SDP_STREAMS_MAX] = { { 0 } };
     bool is_response = !run->msg->is_request;
     const struct flow *onward = is_response ? &run->request->source : &run->branch->flow;
+    struct sdp_writing how = { .replaces_origin = options->replace_origin,
+                               .extra_line = options->extra_line };
     enum err err;
 
-    if (is_response)
-        describe_response(run, &what);
-    else
-        describe_request(run, &what);
+    what.sdp = sdp;
     what.sender = party_of(run, is_response ? &run->branch->flow : &run->source, options);
     what.receiver = party_of(run, onward, options);
-    err = relay_describe(server->relay, &what, anchors);
-    if (err == ERR_EXHAUSTED)
-        counter_add(server->count.media_exhausted, 1);
-    if (err) {
-        log_refusal(run, err);
+    err = tell_relay(run, &what, anchors);
+    if (err)
         return result_of(err);
-    }
     run->request->has_media = true;
+    run->request->has_offered |= run->msg->is_request;
     /* Phones take the family of a description from the first address in it, which is o='s. */
-    return write_body(run, sdp, anchors,
-                      options->replace_origin ||
-                          what.sender.source.family != what.receiver.source.family);
+    how.replaces_origin |= what.sender.source.family != what.receiver.source.family;
+    return write_description(run, part, sdp, anchors, &how);
 }
 
 /* Remembers what the script asked for until the branches go out. */
@@ -153,20 +122,39 @@ static enum media_result defer(struct run *run, const struct media_options *opti
     return MEDIA_ANCHORED;
 }
 
+/* MEDIA_NO_BODY: nothing to anchor in this message. */
+static enum media_result find_description(struct run *run, struct run_part *part, struct sdp **out)
+{
+    enum err err = run_find_part(run, STR("application/sdp"), part);
+
+    if (err == ERR_NOT_FOUND || err == ERR_SYNTAX)
+        return MEDIA_NO_BODY;
+    *out = err ? NULL : arena_alloc(run->arena, sizeof **out);
+    if (*out)
+        err = sdp_parse_within(part->part.content, &run->worker->server->sdp_limits, *out);
+    if (err == ERR_LIMIT)
+        counter_add(run->worker->server->count.media_limits, 1);
+    return *out && !err ? MEDIA_ANCHORED : MEDIA_BAD_SDP;
+}
+
 enum media_result run_media_anchor(struct run *run, const struct media_options *options)
 {
+    struct run_part part;
     struct sdp *sdp;
+    enum media_result result;
 
     if (!run->worker->server->relay)
         return MEDIA_FAILED;
-    if (!has_description(run->msg))
+    if (!media_may_describe(run->msg))
         return MEDIA_NO_BODY;
-    sdp = arena_alloc(run->arena, sizeof *sdp);
-    if (!sdp || run->msg->body.len > SDP_BYTES_MAX || sdp_parse(run->msg->body, sdp))
-        return MEDIA_BAD_SDP;
-    if (run->msg->is_request && !run->branch)
+    if (run->edits->has_media)
+        return MEDIA_ANCHORED;
+    result = find_description(run, &part, &sdp);
+    if (result != MEDIA_ANCHORED)
+        return result;
+    if (run->msg->is_request && (!run->branch || run->stage == STAGE_FAILURE))
         return defer(run, options);
-    return run->branch ? anchor_now(run, sdp, options) : MEDIA_FAILED;
+    return run->branch ? anchor_now(run, &part, sdp, options) : MEDIA_FAILED;
 }
 
 unsigned media_anchor_deferred(struct run *run)
@@ -185,45 +173,4 @@ unsigned media_anchor_deferred(struct run *run)
     default:
         return 0;
     }
-}
-
-void run_media_end(struct run *run)
-{
-    struct relay *relay = run->worker->server->relay;
-    const struct sip_msg *msg = run->request->msg;
-
-    if (!relay)
-        return;
-    if (run->stage == STAGE_REPLY && run->branch && str_is_empty(msg->to_tag))
-        relay_end_branch(relay, msg->call_id, msg->from_tag, run->branch->id);
-    else if (str_is_empty(msg->to_tag))
-        relay_end(relay, msg->call_id, STR(""), STR(""));
-    else
-        relay_end(relay, msg->call_id, msg->from_tag, msg->to_tag);
-}
-
-static bool holds_branch_media(const struct branch *branch)
-{
-    const struct request *request = branch->request;
-
-    return request->has_media && request->msg->method == SIP_INVITE &&
-           str_is_empty(request->msg->to_tag);
-}
-
-void media_branch_lost(struct branch *branch)
-{
-    const struct sip_msg *msg = branch->request->msg;
-    struct relay *relay = branch->request->worker->server->relay;
-
-    if (relay && holds_branch_media(branch))
-        relay_end_branch(relay, msg->call_id, msg->from_tag, branch->id);
-}
-
-void media_branch_won(struct branch *branch, struct str to_tag)
-{
-    const struct sip_msg *msg = branch->request->msg;
-    struct relay *relay = branch->request->worker->server->relay;
-
-    if (relay && holds_branch_media(branch))
-        relay_keep_branch(relay, msg->call_id, msg->from_tag, branch->id, to_tag);
 }

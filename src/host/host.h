@@ -99,6 +99,7 @@ struct server {
     struct fork_rules fork_rules;
     struct relay *relay;
     struct relay_interface *interfaces;
+    struct sdp_limits sdp_limits;
     struct txn_timers timers;
     msec fr_timer, fr_inv_timer;
 
@@ -106,7 +107,7 @@ struct server {
     atomic_uint counter_count;
     struct core_counters {
         struct counter *requests, *responses, *malformed, *dropped, *replies, *forwarded, *steered,
-            *media_timeouts, *media_exhausted, *unmatched, *asked;
+            *media_timeouts, *media_exhausted, *media_limits, *unmatched, *asked;
     } count;
     struct counter *txn_count[TXN_COUNTERS]; /* of all workers together, a tick old at most */
     struct log_gate media_warnings;
@@ -192,8 +193,11 @@ void hooks_branch_end(struct branch *branch);
 void hooks_final(struct run *run, unsigned status, struct str reason, const struct sip_msg *response);
 void hooks_tick(struct worker *worker, msec now);
 
+/* media_turn.c: a response has passed its routes; a request has its final answer. */
+void media_note_reply(const struct run *run);
+void media_note_final(const struct request *request, unsigned status);
 /* anchor.c: what run_media_anchor deferred in the request stage; 0 or the status to fail with. */
 unsigned media_anchor_deferred(struct run *run);
-/* Frees the media of a branch that lost; keeps the winner's. */
+/* media_end.c: frees the media of a branch that lost; keeps the winner's. */
 void media_branch_lost(struct branch *branch);
 void media_branch_won(struct branch *branch, struct str to_tag);

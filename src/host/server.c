@@ -25,6 +25,7 @@ static enum err make_core_counters(struct server *server)
         { "unmatched_responses", &count->unmatched },
         { "media_timeouts", &count->media_timeouts },
         { "media_exhausted", &count->media_exhausted },
+        { "media_limits", &count->media_limits },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -334,6 +335,12 @@ enum err server_start(struct server *server, unsigned workers)
 
     server->worker_count = workers;
     server->started_at = server_now(server);
+    server->sdp_limits = (struct sdp_limits){
+        .bytes = (size_t)server->settings.sdp_bytes_max,
+        .streams = (unsigned)server->settings.sdp_streams_max,
+        .attributes = (unsigned)server->settings.sdp_attributes_max,
+        .candidates = (unsigned)server->settings.sdp_candidates_max,
+    };
     if (server->world.has_media)
         err = start_relay(server);
     return err ? err : server_start_modules(server);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/settings.h"
 
+#include <culvert/sdp.h>
+
 #include <culvert/module.h>
 
 typedef enum err setting_fn(struct settings *settings, const struct script_setting *setting,
@@ -91,6 +93,10 @@ static const struct setting_row rows[] = {
     NUMBER("media_silence_timeout", media_silence_timeout),
     NUMBER("media_hold_timeout", media_hold_timeout),
     NUMBER("media_setup_timeout", media_setup_timeout),
+    NUMBER("sdp_max_bytes", sdp_bytes_max),
+    NUMBER("sdp_max_streams", sdp_streams_max),
+    NUMBER("sdp_max_attributes", sdp_attributes_max),
+    NUMBER("sdp_max_candidates", sdp_candidates_max),
 
     IGNORED("children", NO_PROCESSES),
     IGNORED("tcp_children", NO_PROCESSES),
@@ -182,6 +188,10 @@ void settings_init(struct settings *settings)
         .media_silence_timeout = 60,
         .media_hold_timeout = 3600,
         .media_setup_timeout = 180,
+        .sdp_bytes_max = 16384,
+        .sdp_streams_max = SDP_STREAMS_MAX,
+        .sdp_attributes_max = 256,
+        .sdp_candidates_max = 64,
         .database = STR("culvert.db"),
         .control_socket = STR("culvert.sock"),
     };

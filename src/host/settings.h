@@ -73,6 +73,7 @@ struct settings {
 
     struct str media_ports;  /* "30000-39999" */
     int64_t media_threads, media_silence_timeout, media_hold_timeout, media_setup_timeout;
+    int64_t sdp_bytes_max, sdp_streams_max, sdp_attributes_max, sdp_candidates_max;
     struct str media_address; /* "local" or "local/advertised", comma-separated; empty: the listen addresses */
 };
 

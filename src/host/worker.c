@@ -90,6 +90,8 @@ static void reply_route_done(struct run *run)
 
     if (!status)
         status = hooks_reply(run);
+    if (!status)
+        media_note_reply(run);
     if (!status && response->status / 100 == 2)
         media_branch_won(branch, response->to_tag);
     run_end(run);
@@ -197,6 +199,7 @@ static void on_final(void *context, struct request *request, unsigned status, st
 
     run.branch = request->winner;
     hooks_final(&run, status, reason, response);
+    media_note_final(request, status);
     if (ends_dialog(request, status))
         run_media_end(&run);
 }

@@ -54,7 +54,9 @@ struct phone_call {
     struct dialog *dialogs; /* the newest first */
     struct sim_socket audio, control;
     bool has_audio;
-    unsigned sdp_version;
+    unsigned sdp_version, audio_moves;
+    unsigned rseq;   /* of our last reliable response */
+    struct str rack; /* what a PRACK of the last one heard says */
     unsigned packets_sent;
     struct {
         char from[32];
@@ -131,8 +133,10 @@ enum speech {
     SAY_PLAIN,
     SAY_HOLD, /* a=sendonly */
     SAY_INACTIVE,
-    SAY_NULL,  /* c=0.0.0.0 */
-    SAY_VIDEO, /* a second stream */
+    SAY_NULL,    /* c=0.0.0.0 */
+    SAY_VIDEO,   /* a second stream */
+    SAY_MOVED,   /* at another port from now on */
+    SAY_REFUSED, /* port 0 */
     SAY_BROKEN,
 };
 
@@ -146,6 +150,10 @@ void phone_request(struct phone *phone, struct draft *draft, struct str method, 
 /* A response to a request that was heard. */
 void phone_response(struct phone *phone, struct draft *draft, const struct heard *request,
                     unsigned status, struct str reason, enum speech sdp);
+/* Makes a response a reliable one (RFC 3262). */
+void draft_rely(struct draft *draft);
+/* Puts the description beside a part of another kind, as gateways do. */
+void draft_wrap(struct draft *draft);
 /* Credentials for the last challenge. */
 void draft_authorize(struct draft *draft);
 void draft_set(struct draft *draft, struct str name,

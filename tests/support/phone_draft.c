@@ -108,7 +108,9 @@ static void learn_routes(struct dialog *dialog, const struct siptext *text, bool
 
 static void learn_media(struct dialog *dialog, const struct siptext *text)
 {
-    if (str_starts(siptext_value(text, STR("Content-Type")), STR("application/sdp")))
+    struct str type = siptext_value(text, STR("Content-Type"));
+
+    if (str_starts(type, STR("application/sdp")) || str_starts(type, STR("multipart/")))
         dialog->media = sdp_find_audio(text->body);
 }
 
@@ -158,14 +160,24 @@ static bool makes_dialog(struct str method)
            str_eq(method, STR("UPDATE")) || str_eq(method, STR("REFER"));
 }
 
+static void note_reliable(struct phone *phone, struct phone_call *call, const struct siptext *text)
+{
+    struct str rseq = siptext_value(text, STR("RSeq"));
+
+    if (!str_is_empty(rseq))
+        call->rack = phone_print(phone, STR_FMT " " STR_FMT, STR_ARG(rseq),
+                                 STR_ARG(siptext_value(text, STR("CSeq"))));
+}
+
 static void follow_response(struct phone *phone, const struct siptext *text)
 {
     struct phone_call *call = phone_find_call(phone, siptext_value(text, STR("Call-ID")));
     struct str to = siptext_value(text, STR("To")), tag = siptext_param(to, STR("tag"));
     struct dialog *dialog;
 
-    if (!call || !makes_dialog(text->method))
+    if (!call || !(makes_dialog(text->method) || str_eq(text->method, STR("PRACK"))))
         return;
+    note_reliable(phone, call, text);
     if (str_eq(text->method, STR("INVITE")) && text->status >= 200) {
         call->answered_status = text->status;
         call->answered_to = to;
@@ -182,6 +194,8 @@ static void follow_response(struct phone *phone, const struct siptext *text)
     }
     learn_target(dialog, text);
     learn_media(dialog, text);
+    if (str_eq(text->method, STR("PRACK")))
+        return;
     if (text->status >= 200 && !dialog->is_confirmed) {
         dialog->is_confirmed = true;
         move_to_front(call, dialog);
@@ -452,6 +466,8 @@ static void write_in_dialog(struct draft *draft, struct str method, const struct
     set_first(draft, method, dialog->target);
     write_basics(draft, branch, dialog->remote, is_ack ? call->invite_cseq : ++call->cseq, method);
     add_routes(draft, dialog->routes, dialog->route_count);
+    if (str_eq(method, STR("PRACK")))
+        draft_add(draft, STR("RAck"), call->rack);
     if (str_eq(method, STR("INVITE")))
         remember_invite(call, branch, dialog->target, dialog);
 }
@@ -510,11 +526,18 @@ static struct str phrase(unsigned status)
         unsigned status;
         struct str phrase;
     } rows[] = {
-        { 100, STR_INIT("Trying") },    { 180, STR_INIT("Ringing") },
-        { 183, STR_INIT("Progress") },  { 200, STR_INIT("OK") },
-        { 486, STR_INIT("Busy Here") }, { 487, STR_INIT("Request Terminated") },
-        { 603, STR_INIT("Decline") },   { 404, STR_INIT("Not Found") },
-        { 302, STR_INIT("Moved") },     { 500, STR_INIT("Server Error") },
+        { 100, STR_INIT("Trying") },
+        { 180, STR_INIT("Ringing") },
+        { 183, STR_INIT("Progress") },
+        { 200, STR_INIT("OK") },
+        { 486, STR_INIT("Busy Here") },
+        { 487, STR_INIT("Request Terminated") },
+        { 603, STR_INIT("Decline") },
+        { 404, STR_INIT("Not Found") },
+        { 302, STR_INIT("Moved") },
+        { 500, STR_INIT("Server Error") },
+        { 488, STR_INIT("Not Acceptable Here") },
+        { 491, STR_INIT("Request Pending") },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -561,6 +584,27 @@ void phone_response(struct phone *phone, struct draft *draft, const struct heard
         add_contact(draft);
     if (draft->call && answers_with_sdp(text->method, status, sdp))
         set_body(draft, call_write_sdp(draft->call, sdp == SAY_USUAL ? SAY_PLAIN : sdp));
+}
+
+void draft_rely(struct draft *draft)
+{
+    draft_add(draft, STR("Require"), STR("100rel"));
+    if (draft->call)
+        draft_add(draft, STR("RSeq"), phone_print(draft->phone, "%u", ++draft->call->rseq));
+}
+
+void draft_wrap(struct draft *draft)
+{
+    if (str_is_empty(draft->body))
+        return;
+    draft_set(draft, STR("Content-Type"), STR("multipart/mixed;boundary=\"two parts\""));
+    draft->body =
+        phone_print(draft->phone,
+                    "--two parts\r\nContent-Type: application/sdp\r\n\r\n" STR_FMT
+                    "\r\n--two parts\r\nContent-Type: application/isup;version=itu-t92+\r\n"
+                    "Content-Disposition: signal;handling=optional\r\n\r\n\x01\x10\x20\r\n"
+                    "--two parts--\r\n",
+                    STR_ARG(draft->body));
 }
 
 /* ---- credentials ---- */

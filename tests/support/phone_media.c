@@ -35,6 +35,19 @@ static void on_control(struct sim_socket *socket, const struct addr *from, struc
     (void)bytes;
 }
 
+static void move_audio(struct phone_call *call)
+{
+    struct phone *phone = call->phone;
+
+    if (call->has_audio) {
+        sim_socket_close(&phone->world->net, &call->audio);
+        sim_socket_close(&phone->world->net, &call->control);
+    }
+    call->has_audio = false;
+    call->audio_moves++;
+    call_open_audio(call);
+}
+
 static uint16_t free_port(const struct phone *phone)
 {
     unsigned used = 0;
@@ -53,7 +66,7 @@ void call_open_audio(struct phone_call *call)
     call->audio = (struct sim_socket){
         .host = &phone->host, .local = phone->host.ip, .receive = on_audio, .owner = call
     };
-    call->audio.local.port = free_port(phone);
+    call->audio.local.port = (uint16_t)(free_port(phone) + 100 * call->audio_moves);
     call->control = call->audio;
     call->control.receive = on_control;
     call->control.local.port++;
@@ -81,11 +94,14 @@ struct str call_write_sdp(struct phone_call *call, enum speech wish)
     if (wish == SAY_BROKEN)
         return STR("v=0\r\nthis is no description\r\nm=audio\r\n");
     call_open_audio(call);
+    if (wish == SAY_MOVED)
+        move_audio(call);
     text = phone_print(phone,
                        "v=0\r\no=" STR_FMT " 1 %u IN IP%d " STR_FMT "\r\ns=-\r\nc=IN IP%d " STR_FMT
                        "\r\nt=0 0\r\nm=audio %u RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n%s",
                        STR_ARG(phone->user), ++call->sdp_version, family, STR_ARG(ip), family,
-                       STR_ARG(wish == SAY_NULL ? nowhere : ip), call->audio.local.port,
+                       STR_ARG(wish == SAY_NULL ? nowhere : ip),
+                       wish == SAY_REFUSED ? 0 : call->audio.local.port,
                        wish == SAY_HOLD       ? "a=sendonly\r\n"
                        : wish == SAY_INACTIVE ? "a=inactive\r\n"
                                               : "");

@@ -120,6 +120,8 @@ static bool check_audio(struct scene *scene, const struct siptext *text, struct 
     } else if (str_eq(wanted, STR("nowhere"))) {
         if (audio.family == ADDR_NONE)
             return true;
+    } else if (str_eq(wanted, str_of(addr_text(&audio, shown)))) {
+        return true;
     } else if (!addr_parse_ip(wanted, &ip) && addr_same_ip(&audio, &ip)) {
         return true;
     }
@@ -173,12 +175,19 @@ static bool keep_variable(struct scene *scene, const struct siptext *text, struc
 {
     struct str header = take_word(&rest), as = take_word(&rest), name = take_word(&rest);
     struct variable *variable = &scene->variables[scene->variable_count];
+    struct str value = siptext_value(text, header);
+    char shown[ADDR_TEXT_MAX];
 
     if (!str_eq(as, STR("as")) || name.len < 2 || name.len >= sizeof variable->name ||
         scene->variable_count == sizeof scene->variables / sizeof scene->variables[0])
         return scene_fail(scene, "write: keep Header as $name");
     memcpy(variable->name, name.ptr, name.len);
-    if (str_copy(&scene->arena, siptext_value(text, header), &variable->value))
+    if (str_eq(header, STR("audio"))) {
+        struct addr audio = sdp_find_audio(text->body);
+
+        value = str_of(addr_text(&audio, shown));
+    }
+    if (str_copy(&scene->arena, value, &variable->value))
         abort();
     scene->variable_count++;
     return true;
@@ -309,7 +318,7 @@ struct saying {
     struct str about; /* of a response: the method that it answers */
     const char *with;
     enum speech speech;
-    bool has_auth, is_slow;
+    bool has_auth, is_slow, is_reliable, is_wrapped;
     unsigned copies;
 };
 
@@ -319,10 +328,11 @@ static bool take_speech(struct saying *saying, struct str word)
         struct str word;
         enum speech speech;
     } rows[] = {
-        { STR_INIT("sdp"), SAY_PLAIN },     { STR_INIT("nosdp"), SAY_NONE },
-        { STR_INIT("hold"), SAY_HOLD },     { STR_INIT("inactive"), SAY_INACTIVE },
-        { STR_INIT("oldhold"), SAY_NULL },  { STR_INIT("video"), SAY_VIDEO },
-        { STR_INIT("badsdp"), SAY_BROKEN },
+        { STR_INIT("sdp"), SAY_PLAIN },       { STR_INIT("nosdp"), SAY_NONE },
+        { STR_INIT("hold"), SAY_HOLD },       { STR_INIT("inactive"), SAY_INACTIVE },
+        { STR_INIT("oldhold"), SAY_NULL },    { STR_INIT("video"), SAY_VIDEO },
+        { STR_INIT("badsdp"), SAY_BROKEN },   { STR_INIT("moved"), SAY_MOVED },
+        { STR_INIT("refused"), SAY_REFUSED },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -343,6 +353,10 @@ static bool read_saying(struct saying *saying, struct str rest)
             continue;
         if (str_eq(word, STR("auth")))
             saying->has_auth = true;
+        else if (str_eq(word, STR("reliable")))
+            saying->is_reliable = true;
+        else if (str_eq(word, STR("multipart")))
+            saying->is_wrapped = true;
         else if (str_eq(word, STR("bytewise")))
             saying->is_slow = true;
         else if (str_eq(word, STR("to")))
@@ -489,6 +503,8 @@ static bool draft_message(struct saying *saying, struct str what, struct draft *
     if (!asked)
         return scene_fail(scene, "%s was asked nothing", saying->phone->name);
     phone_response(saying->phone, draft, asked, (unsigned)status, saying->target, saying->speech);
+    if (saying->is_reliable)
+        draft_rely(draft);
     return true;
 }
 
@@ -527,6 +543,8 @@ static bool say(struct scene *scene, const struct statement *statement, struct p
     } else {
         if (!draft_message(&saying, what, &draft))
             return false;
+        if (saying.is_wrapped)
+            draft_wrap(&draft);
         if (saying.has_auth)
             draft_authorize(&draft);
         for (unsigned i = 0; i < statement->note_count; i++)
