@@ -100,7 +100,7 @@ bool format_is_constant(const struct format *format)
     return true;
 }
 
-/* What is not there is shown as such. */
+/* What is not there is shown as such; what cannot be computed, as nothing. */
 static enum err piece_text(struct run *run, const struct format_piece *piece, struct str *out)
 {
     struct value value;
@@ -109,11 +109,13 @@ static enum err piece_text(struct run *run, const struct format_piece *piece, st
         *out = piece->text;
         return ERR_NONE;
     }
-    if (variable_get(run, piece->variable, &value) || value_is_null(&value)) {
-        *out = STR("<null>");
+    *out = STR("");
+    if (variable_get(run, piece->variable, &value))
         return ERR_NONE;
-    }
-    return value_to_str(run->arena, &value, out);
+    if (!value_is_null(&value))
+        return value_to_str(run->arena, &value, out);
+    *out = STR("<null>");
+    return ERR_NONE;
 }
 
 static enum err join_texts(struct arena *arena, const struct str *texts, unsigned count,

@@ -15,6 +15,7 @@ struct transform {
     const struct transform_row *row;
     struct transform_arg args[TRANSFORM_ARGS_MAX];
     uint8_t arg_count;
+    bool is_openser;
 };
 
 static const struct transform_row *const tables[] = {
@@ -112,12 +113,29 @@ static bool read_args(struct unit *unit, struct span span, struct str *rest, uns
     return true;
 }
 
+static bool check_numbers(struct unit *unit, struct span span, const struct transform *transform)
+{
+    int64_t number;
+
+    for (unsigned i = 0; i < transform->arg_count; i++) {
+        const struct transform_arg *arg = &transform->args[i];
+
+        if (!(transform->row->number_args & 1u << i) || arg->variable ||
+            !str_to_int(arg->text, INT64_MIN, INT64_MAX, &number))
+            continue;
+        report_error(unit, span, "\"" STR_FMT "\" is not the number that {" STR_FMT "." STR_FMT "} needs",
+                     STR_ARG(arg->text), STR_ARG(transform->row->class), STR_ARG(transform->row->name));
+        return false;
+    }
+    return true;
+}
+
 static bool check_args(struct unit *unit, struct span span, const struct transform *transform)
 {
     const struct transform_row *row = transform->row;
 
     if (transform->arg_count >= row->min_args && transform->arg_count <= row->max_args)
-        return true;
+        return check_numbers(unit, span, transform);
     report_error(unit, span, "{" STR_FMT "." STR_FMT "} takes %u to %u parameters, not %u",
                  STR_ARG(row->class), STR_ARG(row->name), row->min_args, row->max_args,
                  transform->arg_count);
@@ -134,6 +152,7 @@ struct transform *transform_read(struct unit *unit, struct span span, struct str
 
     if (!transform)
         return NULL;
+    transform->is_openser = unit->dialect->id == DIALECT_OPENSER;
     while (len < rest->len && !ends_arg(rest->ptr[len]))
         len++;
     name = str_trim((struct str){ rest->ptr + 1, len - 1 });
@@ -182,7 +201,12 @@ static enum err apply_one(struct run *run, const struct transform *transform, st
 {
     struct value out = value_null();
     struct transform_call call = {
-        .run = run, .arena = run->arena, .row = transform->row, .value = value, .out = &out
+        .run = run,
+        .arena = run->arena,
+        .row = transform->row,
+        .value = value,
+        .is_openser = transform->is_openser,
+        .out = &out,
     };
     enum err err;
 

@@ -17,6 +17,7 @@ struct transform_call {
     struct str args[TRANSFORM_ARGS_MAX];
     int64_t numbers[TRANSFORM_ARGS_MAX]; /* the same as numbers; 0 for other texts */
     unsigned arg_count;
+    bool is_openser;
     struct value *out; /* null at first */
 };
 
@@ -28,7 +29,9 @@ struct transform_row {
     uint8_t min_args, max_args;
     uint8_t variant;      /* for functions that serve several rows */
     struct str parameter; /* the same */
+    uint8_t number_args;  /* bits of the arguments that are numbers */
     bool takes_null;
+    bool refuses_controls;
     bool takes_rest; /* the argument goes to the closing brace, commas and all */
 };
 

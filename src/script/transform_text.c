@@ -6,6 +6,7 @@
 
 enum {
     SUBSTITUTED_MAX = 4096, /* bytes of what {re.subst} gives */
+    LINE_WIDTH_MAX = 1024,  /* of {s.fmtlines}, and of what stands in front */
 };
 
 static bool is_blank(char c)
@@ -56,15 +57,23 @@ static enum err s_int(struct transform_call *call)
     return err ? err : transform_give_number(call, number);
 }
 
-/* {s.substr,offset,length}: a negative offset counts from the end, length 0 goes to the end */
+/*
+ * {s.substr,offset,length}: a negative offset counts from the end; length 0, and in Kamailio's
+ * dialect one that is too long, goes to the end.
+ */
 static enum err s_substr(struct transform_call *call)
 {
     int64_t total = (int64_t)call->text.len, offset = call->numbers[0], len = call->numbers[1];
 
     if (offset < 0)
         offset = offset < -total ? -1 : offset + total;
-    if (offset < 0 || offset > total || len < 0 || len > total - offset)
+    if (offset < 0 || offset > total || len < 0 || (offset == total && !call->is_openser))
         return ERR_RANGE;
+    if (len > total - offset) {
+        if (call->is_openser)
+            return ERR_RANGE;
+        len = 0;
+    }
     return transform_give(
         call, (struct str){ call->text.ptr + offset, (size_t)(len ? len : total - offset) });
 }
@@ -358,6 +367,31 @@ static enum err line_starts_with(struct transform_call *call)
     return transform_give(call, STR(""));
 }
 
+/* {s.fmtlines,n,m}: lines of n characters, each but the first behind m blanks; fmtlinet: tabs */
+static enum err s_fmtlines(struct transform_call *call)
+{
+    size_t width = call->numbers[0] > 0 ? (size_t)call->numbers[0] : 0;
+    size_t indent = call->numbers[1] > 0 ? (size_t)call->numbers[1] : 0;
+    struct str rest = call->text;
+    struct writer w;
+    enum err err;
+
+    if (!width || width > LINE_WIDTH_MAX || indent > LINE_WIDTH_MAX)
+        return ERR_RANGE;
+    err = transform_open(call, rest.len + (rest.len / width + 1) * (indent + 2), &w);
+    while (!err && rest.len > width) {
+        write_str(&w, (struct str){ rest.ptr, width });
+        write_str(&w, STR("\r\n"));
+        for (size_t i = 0; i < indent; i++)
+            write_char(&w, call->row->variant ? '\t' : ' ');
+        rest = str_skip(rest, width);
+    }
+    if (err)
+        return err;
+    write_str(&w, rest);
+    return transform_close(call, &w);
+}
+
 /* ---- any value, also none ---- */
 
 static enum err val_or_zero(struct transform_call *call)
@@ -411,8 +445,8 @@ static enum err val_json(struct transform_call *call)
 const struct transform_row transform_text_rows[] = {
     ROW("s", "len", s_len, 0, 0, .variant = 0),
     ROW("s", "int", s_int, 0, 0, .variant = 0),
-    ROW("s", "substr", s_substr, 2, 2, .variant = 0),
-    ROW("s", "select", s_select, 1, 2, .variant = 0),
+    ROW("s", "substr", s_substr, 2, 2, .variant = 0, .number_args = 3),
+    ROW("s", "select", s_select, 1, 2, .variant = 0, .number_args = 1),
     ROW("s", "tolower", s_tolower, 0, 0, .variant = 0),
     ROW("s", "toupper", s_tolower, 0, 0, .variant = 1),
     ROW("s", "numeric", s_keep, 0, 0, .variant = KEEP_DIGITS),
@@ -420,8 +454,8 @@ const struct transform_row transform_text_rows[] = {
     ROW("s", "trim", s_trim, 0, 0, .variant = SIDE_LEFT | SIDE_RIGHT),
     ROW("s", "ltrim", s_trim, 0, 0, .variant = SIDE_LEFT),
     ROW("s", "rtrim", s_trim, 0, 0, .variant = SIDE_RIGHT),
-    ROW("s", "strip", s_strip, 1, 1, .variant = SIDE_LEFT),
-    ROW("s", "striptail", s_strip, 1, 1, .variant = SIDE_RIGHT),
+    ROW("s", "strip", s_strip, 1, 1, .variant = SIDE_LEFT, .number_args = 1),
+    ROW("s", "striptail", s_strip, 1, 1, .variant = SIDE_RIGHT, .number_args = 1),
     ROW("s", "stripto", s_stripto, 1, 1, .variant = 0),
     ROW("s", "rm", s_rm, 1, 1, .variant = 0),
     ROW("s", "replace", s_replace, 2, 2, .variant = 0),
@@ -433,11 +467,13 @@ const struct transform_row transform_text_rows[] = {
     ROW("s", "rbefore", s_cut, 1, 1, .variant = CUT_BEFORE_LAST),
     ROW("s", "rafter", s_cut, 1, 1, .variant = CUT_AFTER_LAST),
     ROW("s", "ftime", s_ftime, 1, 1, .variant = 0),
-    ROW("s", "prefixes", s_prefixes, 0, 1, .variant = 0),
-    ROW("s", "prefixes.quoted", s_prefixes, 0, 1, .variant = 1),
+    ROW("s", "prefixes", s_prefixes, 0, 1, .variant = 0, .number_args = 1),
+    ROW("s", "prefixes.quoted", s_prefixes, 0, 1, .variant = 1, .number_args = 1),
+    ROW("s", "fmtlines", s_fmtlines, 2, 2, .variant = 0, .number_args = 3),
+    ROW("s", "fmtlinet", s_fmtlines, 2, 2, .variant = 1, .number_args = 3),
     ROW("re", "subst", re_subst, 1, 1, .takes_rest = true),
     ROW("line", "count", line_count, 0, 0, .variant = 0),
-    ROW("line", "at", line_at, 1, 1, .variant = 0),
+    ROW("line", "at", line_at, 1, 1, .variant = 0, .number_args = 1),
     ROW("line", "sw", line_starts_with, 1, 1, .variant = 0),
     ROW("val", "n0", val_or_zero, 0, 0, .takes_null = true),
     ROW("val", "ne", val_or_empty, 0, 0, .takes_null = true),

@@ -74,6 +74,7 @@ static enum err uri_param(struct transform_call *call)
 enum shape {
     SHAPE_AOR,       /* scheme:user@host */
     SHAPE_URI,       /* with the port and the transport */
+    SHAPE_NEXT_HOP,  /* the same without the user */
     SHAPE_TO_SOCKET, /* transport:host:port */
 };
 
@@ -98,14 +99,52 @@ static enum err uri_shape(struct transform_call *call)
     }
     write_str(&w, scheme_text(&uri));
     write_char(&w, ':');
-    write_str(&w, uri.user);
-    write_str(&w, uri.user.len ? STR("@") : STR(""));
+    if (call->row->variant != SHAPE_NEXT_HOP && uri.user.len)
+        write_fmt(&w, STR_FMT "@", STR_ARG(uri.user));
     write_str(&w, uri.host);
-    if (call->row->variant == SHAPE_URI && uri.has_port)
+    if (call->row->variant != SHAPE_AOR && uri.has_port)
         write_fmt(&w, ":%u", uri.port);
-    if (call->row->variant == SHAPE_URI && transport.len)
+    if (call->row->variant != SHAPE_AOR && transport.len)
         write_fmt(&w, ";transport=" STR_FMT, STR_ARG(transport));
     return transform_close(call, &w);
+}
+
+/* ---- host~port~transport, as in the alias parameter of a Contact ---- */
+
+enum {
+    ALIAS_UDP = 1, /* transports count from there */
+};
+
+static enum err urialias_encode(struct transform_call *call)
+{
+    enum transport transport = TRANSPORT_UDP;
+    struct sip_uri uri;
+    struct str text;
+    enum err err = sip_uri_parse(call->text, &uri);
+
+    if (err)
+        return err;
+    if (transport_find(sip_param_value(uri.params, STR("transport")), &transport))
+        transport = TRANSPORT_UDP;
+    err = str_print(call->arena, &text, STR_FMT "~%u~%d", STR_ARG(uri.host),
+                    uri.has_port ? uri.port : 5060u, (int)transport + ALIAS_UDP);
+    return err ? err : transform_give(call, text);
+}
+
+static enum err urialias_decode(struct transform_call *call)
+{
+    struct str host, port, number, text;
+    uint64_t transport;
+    enum err err;
+
+    if (!str_split(call->text, '~', &host, &port) || !str_split(port, '~', &port, &number) ||
+        str_to_uint(number, ALIAS_UDP, TRANSPORTS, &transport))
+        return ERR_SYNTAX;
+    err = str_print(call->arena, &text, "sip:" STR_FMT ":" STR_FMT, STR_ARG(host), STR_ARG(port));
+    if (!err && transport != ALIAS_UDP)
+        err = str_print(call->arena, &text, STR_FMT ";transport=" STR_FMT, STR_ARG(text),
+                        STR_ARG(transport_traits((enum transport)(transport - ALIAS_UDP))->param_name));
+    return err ? err : transform_give(call, text);
 }
 
 /* ---- parameters: a=1;b=2 ---- */
@@ -119,6 +158,23 @@ static char param_separator(const struct transform_call *call, unsigned arg)
     return call->arg_count > arg && call->args[arg].len ? call->args[arg].ptr[0] : ';';
 }
 
+/* Up to a separator that is not in quotes. */
+static struct str take_item(struct str *rest, char separator)
+{
+    struct str item = { rest->ptr, 0 };
+    bool is_quoted = false;
+
+    while (item.len < rest->len && (is_quoted || rest->ptr[item.len] != separator)) {
+        if (is_quoted && rest->ptr[item.len] == '\\' && item.len + 1 < rest->len)
+            item.len++;
+        else if (rest->ptr[item.len] == '"')
+            is_quoted = !is_quoted;
+        item.len++;
+    }
+    *rest = str_skip(*rest, item.len < rest->len ? item.len + 1 : item.len);
+    return item;
+}
+
 /* Takes the next parameter off the front. */
 static bool next_param(struct str *rest, char separator, struct parameter *out)
 {
@@ -126,10 +182,7 @@ static bool next_param(struct str *rest, char separator, struct parameter *out)
 
     if (rest->len == 0)
         return false;
-    if (!str_split(*rest, separator, &item, rest)) {
-        item = *rest;
-        *rest = (struct str){ 0 };
-    }
+    item = take_item(rest, separator);
     if (!str_split(item, '=', &out->name, &out->value)) {
         out->name = item;
         out->value = STR("");
@@ -200,6 +253,7 @@ static enum err param_count(struct transform_call *call)
 
 enum nameaddr_part {
     NAMEADDR_NAME,
+    NAMEADDR_BEFORE, /* all that stands before the '<' */
     NAMEADDR_URI,
     NAMEADDR_USER,
     NAMEADDR_HOST,
@@ -212,6 +266,10 @@ static struct str nameaddr_text(const struct sip_nameaddr *nameaddr, enum namead
     switch (part) {
     case NAMEADDR_NAME:
         return nameaddr->display;
+    case NAMEADDR_BEFORE:
+        return nameaddr->display.len
+                   ? str_between(nameaddr->display.ptr, nameaddr->uri.text.ptr - 1)
+                   : STR("");
     case NAMEADDR_URI:
         return nameaddr->uri.text;
     case NAMEADDR_USER:
@@ -268,14 +326,16 @@ const struct transform_row transform_uri_rows[] = {
     ROW("uri", "r2", uri_param, 0, 0, .parameter = STR_INIT("r2")),
     ROW("uri", "saor", uri_shape, 0, 0, .variant = SHAPE_AOR),
     ROW("uri", "suri", uri_shape, 0, 0, .variant = SHAPE_URI),
-    ROW("uri", "duri", uri_shape, 0, 0, .variant = SHAPE_URI),
+    ROW("uri", "duri", uri_shape, 0, 0, .variant = SHAPE_NEXT_HOP),
     ROW("uri", "tosocket", uri_shape, 0, 0, .variant = SHAPE_TO_SOCKET),
+    ROW("urialias", "encode", urialias_encode, 0, 0, .variant = 0),
+    ROW("urialias", "decode", urialias_decode, 0, 0, .variant = 0),
     ROW("param", "value", param_by_name, 1, 2, .variant = PARAM_VALUE),
     ROW("param", "in", param_by_name, 1, 2, .variant = PARAM_IN),
-    ROW("param", "name", param_by_index, 1, 2, .variant = HALF_NAME),
-    ROW("param", "valueat", param_by_index, 1, 2, .variant = HALF_VALUE),
+    ROW("param", "name", param_by_index, 1, 2, .variant = HALF_NAME, .number_args = 1),
+    ROW("param", "valueat", param_by_index, 1, 2, .variant = HALF_VALUE, .number_args = 1),
     ROW("param", "count", param_count, 0, 1, .variant = 0),
-    ROW("nameaddr", "name", nameaddr_part, 0, 0, .variant = NAMEADDR_NAME),
+    ROW("nameaddr", "name", nameaddr_part, 0, 0, .variant = NAMEADDR_BEFORE),
     ROW("nameaddr", "uri", nameaddr_part, 0, 0, .variant = NAMEADDR_URI),
     ROW("nameaddr", "len", nameaddr_len, 0, 0, .variant = 0),
     ROW("tobody", "uri", nameaddr_part, 0, 0, .variant = NAMEADDR_URI),
