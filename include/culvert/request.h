@@ -76,6 +76,7 @@ struct branch {
     struct str to_tag;         /* of the latest response */
     struct flow *hops;         /* what name resolution gave; tried in order */
     unsigned hop_count, hop_next;
+    uint16_t on_failure;       /* event_route[tm:branch-failure:…] of this branch; ROUTE_NONE: none */
     struct timer timer;        /* fr_timer, then fr_inv_timer (Timer C) */
 };
 
@@ -104,6 +105,7 @@ struct request {
     struct str advertised_host;      /* set_advertised_address(); empty: the socket's */
     uint16_t advertised_port;
     uint16_t on_failure, on_reply, on_branch; /* routes armed by t_on_*; ROUTE_NONE: none */
+    uint16_t on_branch_failure;      /* for the branches to come */
     msec fr_timer, fr_inv_timer;     /* t_set_fr() and the timer AVPs; 0: those of the server */
     msec t1, t2;                     /* t_set_retr(); 0: those of the server */
     msec lifetime;                   /* t_set_max_lifetime(); 0: as struct fork_rules says */
@@ -117,6 +119,7 @@ struct request {
     bool is_in_dialog_by_token;      /* a valid flow token routed it */
 
     struct server_txn *txn;          /* NULL while stateless */
+    uint32_t label;                  /* of the transaction: unique on its worker; 0: there was none yet */
     struct branch **branches;
     unsigned branch_count, branch_room;
     unsigned step;                   /* the current forwarding step */

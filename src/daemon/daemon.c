@@ -15,8 +15,6 @@
 #include "store/store_internal.h"
 #include "sys/process.h"
 
-enum { WORKERS_MAX = 256 };
-
 /* What is running; daemon_fini accepts it half built. */
 struct daemon {
     const struct options *options;
@@ -88,6 +86,7 @@ static enum err load_script(struct daemon *daemon)
         .media_random = daemon->media_random,
         .now = world_now,
         .wall_clock = world_wall_clock,
+        .post = workers_post,
         .has_media = !daemon->options->checks_only,
     };
     enum err err = server_create(&world, &daemon->server);
@@ -233,7 +232,7 @@ static unsigned choose_workers(const struct daemon *daemon)
 
     if (wanted <= 0)
         wanted = cores > 0 ? cores : 1;
-    return wanted > WORKERS_MAX ? WORKERS_MAX : (unsigned)wanted;
+    return wanted > SERVER_WORKERS_MAX ? SERVER_WORKERS_MAX : (unsigned)wanted;
 }
 
 static enum err start_all(struct daemon *daemon)

@@ -10,6 +10,7 @@
 
 #include <culvert/module.h>
 #include <culvert/server.h>
+#include <culvert/transaction.h>
 
 #include "base/outside.h"
 #include "base/table.h"
@@ -26,6 +27,7 @@ enum {
     COUNTERS_MAX = 256,
     TXN_COUNTERS = 9,
     SECRET_BYTES = 32,
+    SERVER_WORKERS_MAX = 256,
     REQUEST_MEMORY_MAX = 512 * 1024, /* of one request with all its branches */
     SCRATCH_MEMORY_MAX = 1024 * 1024,
     ASK_TEXT_ROOM = 8192, /* of a request of our own, beside its headers, routes and body */
@@ -67,6 +69,8 @@ struct server_world {
     uint64_t (*wall_clock)(void *context);
     void *context;
     bool has_media; /* false: no relay is made (checks of a configuration) */
+    /* Runs something on the thread of a worker; NULL: there is only one thread. */
+    void (*post)(struct worker *worker, void (*run)(void *argument), void *argument);
     /* What moves the relay's packets; NULL: sockets. */
     enum err (*make_media_engine)(void *context, unsigned lanes, struct media_engine **out);
 };
@@ -77,6 +81,7 @@ struct server {
     struct listener *listeners;
     unsigned listener_count;
     unsigned worker_count;
+    struct worker *workers[SERVER_WORKERS_MAX];
     msec started_at;
     uint8_t secret[SECRET_BYTES];
     struct hash_key steering_key; /* Call-ID -> worker */
@@ -128,7 +133,6 @@ MUST_USE enum err server_start(struct server *server, unsigned workers);
 void server_stop(struct server *server);
 /* The worker that a message belongs to: a keyed hash of its Call-ID. */
 unsigned server_owner_of(const struct server *server, struct str bytes);
-unsigned server_owner_of_call(const struct server *server, struct str call_id);
 struct module *server_find_module(const struct server *server, struct str name);
 /* is_myself without a run; port 0: any. */
 bool server_is_myself(const struct server *server, struct str host, uint16_t port);
@@ -171,6 +175,10 @@ struct request *worker_make_request(struct worker *worker, const struct flow *so
 void worker_closed(struct worker *worker, const struct flow *flow);
 /* Fires what is due; the time of the next timer is the result. */
 msec worker_advance(struct worker *worker, msec now);
+
+/* The ends of runs: of a request route, and of a failure route. */
+void worker_request_done(struct run *run);
+void worker_failure_done(struct run *run);
 
 /* txn_counters.c */
 MUST_USE enum err txn_counters_make(struct server *server);

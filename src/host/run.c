@@ -251,7 +251,9 @@ static enum verdict relay_cancel(struct run *run)
 /* Which Request-URI a relay may use: OpenSER's failure routes only take what was appended. */
 static bool uses_request_uri(const struct run *run)
 {
-    if (run->stage != STAGE_FAILURE)
+    bool is_branch_failure = run->stage == STAGE_EVENT && run->branch;
+
+    if (run->stage != STAGE_FAILURE && !is_branch_failure)
         return true;
     return !server_is_openser(run->worker->server) && run->request->target_is_new;
 }

@@ -112,7 +112,7 @@ static void on_reply(void *context, struct branch *branch, struct sip_msg *respo
     run_start(run, branch->request->on_reply, reply_route_done);
 }
 
-static void failure_route_done(struct run *run)
+void worker_failure_done(struct run *run)
 {
     struct request *request = request_ref(run->request);
 
@@ -152,7 +152,34 @@ static void on_failure(void *context, struct request *request)
         return;
     }
     run->branch = request->winner;
-    run_start(run, route, failure_route_done);
+    run_start(run, route, worker_failure_done);
+}
+
+static void branch_failure_done(struct run *run)
+{
+    struct branch *branch = run->branch;
+    struct request *request = request_ref(run->request);
+
+    run_end(run);
+    proxy_branch_failure_continue(branch);
+    request_unref(request);
+}
+
+/* event_route[tm:branch-failure:…]: what it relays to takes the place of the branch. */
+static void on_branch_failure(void *context, struct branch *branch)
+{
+    struct request *request = branch->request;
+    struct run *run = NULL;
+
+    if (branch->on_failure != ROUTE_NONE)
+        run = run_create(context, request, STAGE_EVENT, request->msg, &request->source);
+    if (!run) {
+        proxy_branch_failure_continue(branch);
+        return;
+    }
+    request->target_is_new = false;
+    run->branch = branch;
+    run_start(run, branch->on_failure, branch_failure_done);
 }
 
 /*
@@ -221,7 +248,7 @@ static bool is_under_way(const struct request *request)
     return false;
 }
 
-static void request_route_done(struct run *run)
+void worker_request_done(struct run *run)
 {
     struct request *request = run->request;
 
@@ -259,7 +286,7 @@ static void run_request_route(struct worker *worker, struct request *request)
         return;
     }
     hooks_request(run);
-    run_start(run, worker->server->main_route, request_route_done);
+    run_start(run, worker->server->main_route, worker_request_done);
     absorb_while_waiting(worker, run);
 }
 
@@ -543,6 +570,7 @@ static enum err create_layers(struct worker *worker)
         .on_branch_ready = on_branch_ready,
         .on_reply = on_reply,
         .on_failure = on_failure,
+        .on_branch_failure = on_branch_failure,
         .on_branch_end = on_branch_end,
         .on_final = on_final,
         .on_end = on_end,
@@ -581,6 +609,8 @@ enum err worker_create(struct server *server, unsigned index, struct outside *ou
         return err;
     }
     timer_start(&worker->wheel, &worker->tick, now + TICK_INTERVAL, on_tick_timer);
+    if (index < SERVER_WORKERS_MAX)
+        server->workers[index] = worker;
     *out = worker;
     return ERR_NONE;
 }
@@ -590,6 +620,8 @@ void worker_destroy(struct worker *worker)
     if (!worker)
         return;
     timer_stop(&worker->wheel, &worker->tick);
+    if (worker->index < SERVER_WORKERS_MAX)
+        worker->server->workers[worker->index] = NULL;
     proxy_destroy(worker->proxy);
     txn_layer_destroy(worker->txns);
     if (worker->vars)

@@ -43,6 +43,7 @@ enum err proxy_leg_create(struct flight *flight, const struct target *target, st
     leg->branch.index = request->branch_count;
     leg->branch.step = request->step;
     leg->branch.target = *target;
+    leg->branch.on_failure = request->on_branch_failure;
     leg->is_replica = flight->options.is_replica;
     leg->is_launching = true;
     flight->launching++;
@@ -112,6 +113,35 @@ void proxy_leg_finish(struct leg *leg, unsigned status)
     proxy_flight_release(flight);
 }
 
+void proxy_leg_lose(struct leg *leg, unsigned status)
+{
+    struct flight *flight = flight_of_leg(leg);
+    struct proxy_user *user = &flight->proxy->user;
+    const struct request *request = &flight->request;
+
+    proxy_leg_finish(leg, status);
+    if (!user->on_branch_failure || leg->is_replica || request->is_answered ||
+        request->is_cancelled)
+        return;
+    leg->is_asked_again = true;
+    flight->failing_legs++;
+    proxy_flight_hold(flight);
+    user->on_branch_failure(user->context, &leg->branch);
+}
+
+void proxy_branch_failure_continue(struct branch *branch)
+{
+    struct leg *leg = leg_of(branch);
+    struct flight *flight = flight_of_leg(leg);
+
+    if (!leg->is_asked_again)
+        return;
+    leg->is_asked_again = false;
+    flight->failing_legs--;
+    proxy_flight_advance(flight);
+    proxy_flight_release(flight);
+}
+
 /* The caller holds the flight. */
 void proxy_leg_fail(struct leg *leg, enum err err, unsigned status)
 {
@@ -176,7 +206,7 @@ static void time_out(struct leg *leg)
     if (leg->branch.state == BRANCH_DONE || (is_silent && proxy_leg_fail_over(leg)))
         return;
     give_up(leg);
-    proxy_leg_finish(leg, status);
+    proxy_leg_lose(leg, status);
     proxy_flight_advance(flight);
 }
 
@@ -228,7 +258,7 @@ static void lose(struct leg *leg, enum err why)
         return;
     if (why == ERR_TIMEOUT)
         status = 408;
-    proxy_leg_finish(leg, leg->branch.is_cancelled ? 487 : status);
+    proxy_leg_lose(leg, leg->branch.is_cancelled ? 487 : status);
     proxy_flight_advance(flight);
 }
 

@@ -47,6 +47,19 @@ void proxy_cancel_branches(struct proxy *proxy, struct request *request, struct 
     proxy_flight_release(flight);
 }
 
+void proxy_cancel_branch(struct proxy *proxy, struct branch *branch)
+{
+    struct flight *flight = flight_of(branch->request);
+
+    proxy_flight_enter(flight, proxy);
+    if (branch->state == BRANCH_DONE)
+        return;
+    proxy_flight_hold(flight);
+    cancel_leg(leg_of(branch), STR(""));
+    proxy_flight_advance(flight);
+    proxy_flight_release(flight);
+}
+
 /* Why the caller hung up travels on (RFC 3326). */
 static struct str reason_lines(struct request *cancel, const struct flight *flight)
 {
@@ -61,6 +74,26 @@ static struct str reason_lines(struct request *cancel, const struct flight *flig
     return line;
 }
 
+static enum err cancel_request(struct flight *flight, struct str headers)
+{
+    struct request *request = &flight->request;
+
+    if (request->is_answered || request->is_cancelled)
+        return ERR_NOT_NOW;
+    proxy_flight_hold(flight);
+    request->is_cancelled = true;
+    proxy_cancel_legs(flight, headers);
+    proxy_flight_advance(flight);
+    proxy_flight_release(flight);
+    return ERR_NONE;
+}
+
+enum err proxy_cancel_request(struct proxy *proxy, struct request *request)
+{
+    proxy_flight_enter(flight_of(request), proxy);
+    return cancel_request(flight_of(request), STR(""));
+}
+
 enum err proxy_cancel(struct proxy *proxy, struct request *cancel, struct request *invite)
 {
     struct flight *flight = flight_of(invite);
@@ -72,12 +105,6 @@ enum err proxy_cancel(struct proxy *proxy, struct request *cancel, struct reques
     if (!err)
         err = proxy_reply(proxy, cancel, 200, STR("canceling"), STR(""), STR(""));
     proxy_flight_enter(flight, proxy);
-    if (invite->is_answered || invite->is_cancelled)
-        return err;
-    proxy_flight_hold(flight);
-    invite->is_cancelled = true;
-    proxy_cancel_legs(flight, reason_lines(cancel, flight));
-    proxy_flight_advance(flight);
-    proxy_flight_release(flight);
+    (void)!cancel_request(flight, reason_lines(cancel, flight));
     return err;
 }

@@ -43,6 +43,7 @@ struct proxy {
     struct hash_key key;      /* of branch ids and tags: from the server's secret */
     struct list_node flights; /* with holds */
     struct list_node asks;    /* requests of our own */
+    uint32_t labels; /* given to transactions so far */
     const struct sip_edits *arriving; /* edits of the response that is being matched */
     struct proxy_moves moves;
     char message[MESSAGE_ROOM];
@@ -69,6 +70,8 @@ struct leg {
     bool has_won;    /* a 2xx of it went upstream */
     bool is_replica; /* its responses are dropped */
     bool is_refused; /* the reply route has made a failure of it: nothing it says counts */
+    bool is_blind; /* goes nowhere: see proxy_suspend */
+    bool is_asked_again; /* on_branch_failure waits for its answer */
     bool is_outdated; /* its failure competes no more: a later step has taken its place */
     unsigned progress; /* the highest provisional response so far */
     bool is_pumping;
@@ -111,6 +114,10 @@ struct flight {
 
     unsigned failed_step; /* the last step that on_failure was called for */
     bool in_failure;      /* proxy_failure_continue is awaited */
+    unsigned failing_legs; /* proxy_branch_failure_continue is awaited */
+
+    struct leg *blind; /* while suspended */
+    bool was_in_failure; /* when it was suspended */
 
     bool has_loosed; /* proxy_loose_route has worked */
     enum loose_result loose;
@@ -221,6 +228,8 @@ enum err proxy_leg_create(struct flight *flight, const struct target *target, st
 void proxy_leg_start(struct leg *leg);
 /* Ends it; a status of 300 or more: it has lost. */
 void proxy_leg_finish(struct leg *leg, unsigned status);
+/* The same with a failure that its own failure route may do something about. */
+void proxy_leg_lose(struct leg *leg, unsigned status);
 /* Gives up a leg that was not sent. */
 void proxy_leg_fail(struct leg *leg, enum err err, unsigned status);
 /* Whatever its branches do, it has lasted long enough (tm's max_inv_lifetime). */

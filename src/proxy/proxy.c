@@ -28,6 +28,7 @@ enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel
     proxy->wheel = wheel;
     proxy->made_at = wheel->now;
     proxy->arriving = NULL;
+    proxy->labels = 0;
     proxy->layer = layer;
     proxy->outside = outside;
     proxy->random = random;

@@ -45,6 +45,11 @@ struct proxy_user {
      * route may reply, or relay to new targets. Answer with proxy_failure_continue.
      */
     void (*on_failure)(void *context, struct request *request);
+    /*
+     * A branch has failed, others may still run: it may get a successor by proxy_relay. Answer with
+     * proxy_branch_failure_continue.
+     */
+    void (*on_branch_failure)(void *context, struct branch *branch);
     void (*on_branch_end)(void *context, struct branch *branch); /* without having won */
     /* A final response went upstream in the transaction. `response` NULL: our own. */
     void (*on_final)(void *context, struct request *request, unsigned status, struct str reason,
@@ -86,11 +91,28 @@ enum { PROXY_DROP = 1 };                                            /* dropped: 
 /* status 0: go on; PROXY_DROP: a provisional is swallowed; else a failure takes its place. */
 void proxy_reply_continue(struct branch *branch, struct sip_msg *response, unsigned status);
 void proxy_failure_continue(struct request *request);
+void proxy_branch_failure_continue(struct branch *branch);
 /*
  * The request route has ended, or the script gives the transaction up (t_release): one that was
  * neither answered nor relayed ends without a response. To be called at the end of every run.
  */
 void proxy_release(struct proxy *proxy, struct request *request);
+
+/*
+ * The transaction (made if need be) waits as if for a branch that rings: until somebody resumes it,
+ * the caller cancels, or fr_inv_timer makes it fail with 408. ERR_NOT_NOW: it waits already, or is
+ * answered or cancelled.
+ */
+MUST_USE enum err proxy_suspend(struct proxy *proxy, struct request *request);
+enum resumed {
+    RESUMED_NOT,     /* it does not wait, or not any more */
+    RESUMED_REQUEST, /* as after its request route: end with proxy_release */
+    RESUMED_FAILURE, /* it was suspended in a failure route: end with proxy_failure_continue */
+};
+enum resumed proxy_resume(struct proxy *proxy, struct request *request);
+/* Every request with something under way, until `visit` says false; only then may it have acted. */
+void proxy_each(struct proxy *proxy, bool (*visit)(void *context, struct request *request),
+                void *context);
 
 /*
  * A response for its transaction, with what the unnamed reply route has changed in it (NULL: nothing;
@@ -118,8 +140,11 @@ MUST_USE enum err proxy_reply(struct proxy *proxy, struct request *request, unsi
 
 /* The CANCEL request (200 to itself is sent) ends the INVITE's branches; 487 follows. */
 MUST_USE enum err proxy_cancel(struct proxy *proxy, struct request *cancel, struct request *invite);
+/* The same without a CANCEL request. ERR_NOT_NOW: it is answered, or cancelled already. */
+MUST_USE enum err proxy_cancel_request(struct proxy *proxy, struct request *request);
 /* Cancels what still runs of a request, as a 2xx or 6xx does. */
 void proxy_cancel_branches(struct proxy *proxy, struct request *request, struct str headers);
+void proxy_cancel_branch(struct proxy *proxy, struct branch *branch);
 
 /* RFC 3261 §16.4, §16.6; see run_loose_route. */
 enum loose_result proxy_loose_route(struct proxy *proxy, struct request *request,

@@ -96,7 +96,7 @@ void proxy_failure_continue(struct request *request)
 
 static bool is_waiting(const struct flight *flight)
 {
-    return flight->is_starting || flight->launching || flight->in_failure ||
+    return flight->is_starting || flight->launching || flight->in_failure || flight->failing_legs ||
            has_running_legs(flight);
 }
 

@@ -56,6 +56,7 @@ enum err proxy_reply_open(struct flight *flight, bool no_100)
     if (err)
         return err;
     flight->was_opened = true;
+    request->label = ++flight->proxy->labels;
     proxy_flight_hold(flight);
     if (request->msg->method == SIP_INVITE && !no_100 && !request->no_auto_100)
         (void)!send_trying(flight);

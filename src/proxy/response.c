@@ -127,7 +127,7 @@ static void lose(struct leg *leg, struct held *held, unsigned status)
     } else {
         keep_failure(leg, held);
     }
-    proxy_leg_finish(leg, status);
+    proxy_leg_lose(leg, status);
     if (status >= 600 && !proxy_choose_is_lenient(flight)) {
         flight->request.has_6xx = true;
         proxy_cancel_legs(flight, own_reason(flight, STR(DECLINED)));
