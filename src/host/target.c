@@ -32,6 +32,7 @@ enum err run_set_uri(struct run *run, struct str uri)
         return ERR_SYNTAX;
     if (means_branch(run))
         return set_branch_text(run, uri, &run->branch->target.uri);
+    run->request->target_is_new = true;
     return request_set_uri(run->request, uri);
 }
 
@@ -43,6 +44,7 @@ enum err run_set_dst_uri(struct run *run, struct str uri)
         return ERR_SYNTAX;
     if (means_branch(run))
         return set_branch_text(run, uri, &run->branch->target.dst_uri);
+    run->request->target_is_new |= !str_is_empty(uri);
     return request_set_dst_uri(run->request, uri);
 }
 
@@ -68,9 +70,13 @@ static void point_elsewhere(struct target *target, struct str uri)
     target->instance = target->ruid = target->user_agent = (struct str){ 0 };
 }
 
-/* The plain append_branch() hands the way of the Request-URI over to the copy. */
+/*
+ * The plain append_branch() hands the way of the Request-URI over to the copy. In failure routes of
+ * Kamailio both would be relayed to; as nobody wants that, the copy takes its place there.
+ */
 static enum err clear_way(struct request *request)
 {
+    request->target_is_new = false;
     request->target.bflags = 0;
     request->target.socket = SOCKET_ANY;
     request->target.path = (struct str){ 0 };
