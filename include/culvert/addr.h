@@ -73,14 +73,14 @@ void addr_from_sockaddr(const struct sockaddr_storage *from, struct addr *out);
 unsigned addr_to_sockaddr(const struct addr *from, struct sockaddr_storage *out);
 
 #define TRANSPORT_TABLE(T)                     \
-    T(UDP, "UDP", "udp", 5060, false)          \
-    T(TCP, "TCP", "tcp", 5060, true)           \
-    T(TLS, "TLS", "tls", 5061, true)           \
-    T(WS, "WS", "ws", 80, true)                \
-    T(WSS, "WSS", "wss", 443, true)
+    T(UDP, "UDP", "udp", 5060, false, false)   \
+    T(TCP, "TCP", "tcp", 5060, true, false)    \
+    T(TLS, "TLS", "tls", 5061, true, true)     \
+    T(WS, "WS", "ws", 80, true, false)         \
+    T(WSS, "WSS", "wss", 443, true, true)
 
 enum transport {
-#define T(id, via, param, port, reliable) TRANSPORT_##id,
+#define T(id, via, param, port, reliable, secure) TRANSPORT_##id,
     TRANSPORT_TABLE(T)
 #undef T
     TRANSPORTS
@@ -91,6 +91,7 @@ struct transport_traits {
     struct str param_name; /* as in ;transport=: "udp" */
     uint16_t default_port;
     bool is_reliable; /* a stream: no retransmission by us */
+    bool is_secure;   /* what a sips URI asks for */
 };
 
 const struct transport_traits *transport_traits(enum transport transport);
@@ -100,14 +101,16 @@ MUST_USE enum err transport_find(struct str name, enum transport *out);
 /*
  * Where a message came from, or where one goes. `socket` is the index of one of our listen sockets.
  * connection: 0 for datagrams; for streams 0 means "reuse or dial the peer", anything else names
- * one connection, which is never dialled again once it is gone.
+ * one connection, which is never dialled again once it is gone. identity: of the domain that a TLS
+ * peer which we dial has to prove (RFC 5922); 0: it was addressed by its address.
  */
 struct flow {
     struct addr peer;
     uint64_t connection;
     uint16_t socket;
     uint8_t transport; /* enum transport */
-    uint8_t unused[5];
+    uint8_t unused;
+    uint32_t identity;
 };
 
 #define SOCKET_ANY UINT16_MAX /* flow.socket: let the transport layer choose by peer and family */

@@ -2,8 +2,8 @@
 #include <culvert/addr.h>
 
 static const struct transport_traits traits[TRANSPORTS] = {
-#define T(id, via, param, port, reliable)                                                          \
-    [TRANSPORT_##id] = { STR_INIT(via), STR_INIT(param), port, reliable },
+#define T(id, via, param, port, reliable, secure)                                                  \
+    [TRANSPORT_##id] = { STR_INIT(via), STR_INIT(param), port, reliable, secure },
     TRANSPORT_TABLE(T)
 #undef T
 };
@@ -27,7 +27,8 @@ enum err transport_find(struct str name, enum transport *out)
 bool flow_eq(const struct flow *a, const struct flow *b)
 {
     return a->transport == b->transport && a->socket == b->socket &&
-           a->connection == b->connection && addr_eq(&a->peer, &b->peer);
+           a->connection == b->connection && a->identity == b->identity &&
+           addr_eq(&a->peer, &b->peer);
 }
 
 const char *flow_text(const struct flow *flow, char buffer[static FLOW_TEXT_MAX])

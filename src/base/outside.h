@@ -4,7 +4,7 @@
  * What the pure core needs from the outside, as a table of functions: implemented by net/ on real
  * sockets, and by the simulated world in tests. All calls and callbacks happen on the worker's thread.
  */
-#include <culvert/addr.h>
+#include <culvert/tls.h>
 
 /* Where a request is to go, before names are resolved (RFC 3263 §4). */
 struct resolve_query {
@@ -36,4 +36,12 @@ struct outside {
      * another living connection is not taken over. May be NULL.
      */
     void (*alias)(struct outside *outside, const struct flow *flow, uint16_t port);
+    /*
+     * Somebody we know speaks on this connection: it was authenticated, registered, or what it asked
+     * for was done. When room is needed, strangers go first. May be NULL.
+     */
+    void (*trust)(struct outside *outside, const struct flow *flow);
+    /* What TLS knows of a connection, as text. ERR_NOT_FOUND: nothing. May be NULL. */
+    enum err (*tls_fact)(struct outside *outside, const struct flow *flow,
+                         const struct tls_question *question, struct writer *out);
 };

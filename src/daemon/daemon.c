@@ -110,13 +110,17 @@ static enum err open_sockets(struct daemon *daemon)
     const struct settings *settings = &daemon->server->settings;
     const struct net_limits limits = {
         .connections_max = (unsigned)settings->tcp_connections_max,
-        .connections_per_ip = 1000,
+        .connections_per_ip = (unsigned)settings->tcp_connections_per_address,
+        .tls_connections_max = (unsigned)settings->tls_connections_max,
+        .strangers_max = (unsigned)settings->tcp_strangers_max,
         .write_queue_bytes = 262144,
         .write_queue_age = (msec)settings->tcp_send_timeout * 1000,
         .connect_timeout = (msec)settings->tcp_connect_timeout * 1000,
+        .handshake_timeout = (msec)settings->tls_handshake_timeout * 1000,
         .first_message_timeout = 5000,
         .message_timeout = 10000,
         .idle_timeout = (msec)settings->tcp_lifetime * 1000,
+        .stranger_timeout = 30000,
         .message_bytes = 65535,
     };
     unsigned workers = daemon->server->worker_count;
@@ -197,7 +201,11 @@ static enum err start_server(struct daemon *daemon)
     store_set_poster(workers_post);
     err = server_start(server, server->worker_count);
     if (!err)
-        err = workers_start(server, daemon->sockets, daemon->shared, &daemon->workers);
+        err = server_tls_open(server);
+    if (err)
+        return err;
+    net_shared_use_tls(daemon->shared, server->tls);
+    err = workers_start(server, daemon->sockets, daemon->shared, &daemon->workers);
     return err ? err : start_control(daemon);
 }
 

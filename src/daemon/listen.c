@@ -25,21 +25,44 @@ static bool is_made(const struct making *making, enum transport transport, const
     return false;
 }
 
+/* An address without a protocol has TLS on the port behind the one it names. */
+static uint16_t port_of(const struct settings *settings, const struct listen_spec *spec,
+                        enum transport transport)
+{
+    bool is_tls = transport == TRANSPORT_TLS;
+
+    if (spec->port)
+        return (uint16_t)(spec->port + (is_tls && !spec->has_transport));
+    return (uint16_t)(is_tls ? settings->tls_port : settings->port);
+}
+
+/* What is said of a port of UDP and TCP is not said of that of TLS. */
+static uint16_t advertised_port_of(const struct settings *settings, const struct listen_spec *spec,
+                                   enum transport transport)
+{
+    if (transport != TRANSPORT_TLS || spec->has_transport)
+        return spec->advertised_port ? spec->advertised_port : (uint16_t)settings->advertised_port;
+    return (uint16_t)(spec->advertised_port ? spec->advertised_port + 1 : 0);
+}
+
 static enum err add_transport(struct making *making, const struct listen_spec *spec,
                               enum transport transport, const struct addr *ip)
 {
     const struct settings *settings = making->settings;
     struct listener *listener = &making->listeners[making->count];
     struct addr bound = *ip;
+    bool is_refused;
 
-    if (transport == TRANSPORT_TCP && settings->disable_tcp)
+    settings_want_tls(settings, &is_refused);
+    if ((transport == TRANSPORT_TCP && settings->disable_tcp) ||
+        (transport == TRANSPORT_TLS && is_refused))
         return ERR_NONE;
-    if (transport != TRANSPORT_UDP && transport != TRANSPORT_TCP) {
-        log_error("listen: this version has UDP and TCP, not " STR_FMT,
+    if (transport != TRANSPORT_UDP && transport != TRANSPORT_TCP && transport != TRANSPORT_TLS) {
+        log_error("listen: this version has UDP, TCP and TLS, not " STR_FMT,
                   STR_ARG(transport_traits(transport)->via_name));
         return ERR_UNSUPPORTED;
     }
-    bound.port = spec->port ? spec->port : (uint16_t)settings->port;
+    bound.port = port_of(settings, spec, transport);
     if (is_made(making, transport, &bound))
         return ERR_NONE;
     if (making->count == LISTENERS_MAX) {
@@ -49,8 +72,7 @@ static enum err add_transport(struct making *making, const struct listen_spec *s
     *listener = (struct listener){ .transport = transport, .bound = bound };
     listener->advertised_host = str_is_empty(spec->advertised_host) ? settings->advertised_host
                                                                     : spec->advertised_host;
-    listener->advertised_port =
-        spec->advertised_port ? spec->advertised_port : (uint16_t)settings->advertised_port;
+    listener->advertised_port = advertised_port_of(settings, spec, transport);
     making->count++;
     return ERR_NONE;
 }
@@ -58,12 +80,17 @@ static enum err add_transport(struct making *making, const struct listen_spec *s
 static enum err add_address(struct making *making, const struct listen_spec *spec,
                             const struct addr *ip)
 {
+    bool is_refused;
     enum err err;
 
     if (spec->has_transport)
         return add_transport(making, spec, spec->transport, ip);
     err = add_transport(making, spec, TRANSPORT_UDP, ip);
-    return err ? err : add_transport(making, spec, TRANSPORT_TCP, ip);
+    if (!err)
+        err = add_transport(making, spec, TRANSPORT_TCP, ip);
+    if (!err && settings_want_tls(making->settings, &is_refused))
+        err = add_transport(making, spec, TRANSPORT_TLS, ip);
+    return err;
 }
 
 /* Link-local addresses need a scope that SIP cannot name, so wildcards leave them out. */

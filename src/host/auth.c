@@ -204,6 +204,7 @@ enum auth_outcome auth_finish(struct run *run, const struct auth_attempt *attemp
         CRYPTO_memcmp(digest->response.ptr, response, MD5_HEX) != 0)
         return AUTH_WRONG_PASSWORD;
     run->request->credentials = attempt->hdr;
+    run_trust_source(run);
     return AUTH_OK;
 }
 

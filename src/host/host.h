@@ -49,6 +49,12 @@ struct module {
     bool *is_set; /* one a parameter */
 };
 
+/* Who lists TLS profiles; find NULL: the settings do. */
+struct tls_source {
+    struct module *module;
+    tls_source_fn *find;
+};
+
 struct owner {
     struct module *module;
     server_owns_fn *owns;
@@ -102,6 +108,8 @@ struct server {
     struct location *location;
     struct location_rules location_rules;
     struct fork_rules fork_rules;
+    struct tls *tls; /* NULL: no TLS */
+    struct tls_source tls_source;
     struct relay *relay;
     struct relay_interface *interfaces;
     struct sdp_limits sdp_limits;
@@ -136,6 +144,9 @@ unsigned server_owner_of(const struct server *server, struct str bytes);
 struct module *server_find_module(const struct server *server, struct str name);
 /* is_myself without a run; port 0: any. */
 bool server_is_myself(const struct server *server, struct str host, uint16_t port);
+
+/* Whoever sent the message of this run is somebody we know. */
+void run_trust_source(const struct run *run);
 
 /* loader.c */
 MUST_USE enum err server_load_module(struct server *server, struct str path,

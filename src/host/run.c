@@ -78,6 +78,14 @@ struct random_source *run_random(const struct run *run)
 
 /* ---- replies ---- */
 
+void run_trust_source(const struct run *run)
+{
+    struct outside *outside = run->worker->outside;
+
+    if (outside->trust && run->request->source.connection)
+        outside->trust(outside, &run->request->source);
+}
+
 enum err run_reply(struct run *run, unsigned status, struct str reason)
 {
     struct request *request = run->request;
@@ -85,6 +93,8 @@ enum err run_reply(struct run *run, unsigned status, struct str reason)
     if (run->stage == STAGE_CORE_REPLY || request->msg->method == SIP_ACK)
         return ERR_NOT_NOW;
     counter_add(run->worker->server->count.replies, 1);
+    if (request->msg->method == SIP_REGISTER && status / 100 == 2)
+        run_trust_source(run);
     return proxy_reply(run->worker->proxy, request, status, reason, STR(""), STR(""));
 }
 
@@ -211,6 +221,8 @@ static void on_relayed(void *context, enum err err, unsigned status)
 
     relaying->is_done = true;
     relaying->verdict = err ? relay_failed(relaying, err, status) : VERDICT_TRUE;
+    if (!err)
+        run_trust_source(relaying->run);
     if (!err)
         relaying->run->request->error_status =
             0; /* of a branch that failed beside those that went */

@@ -68,6 +68,7 @@ void server_destroy(struct server *server)
         return;
     server_stop(server);
     server_unload_modules(server);
+    server_tls_close(server);
     location_destroy(server->location);
     program_unref(server->program);
     free(server->interfaces);

@@ -38,7 +38,6 @@ static enum err add_module_path(struct settings *settings, const struct script_s
 #define NO_PROCESSES "culvert is one process; threads are set with -n or workers="
 #define NO_POOLS "memory grows and shrinks as needed"
 #define OWN_RESOLVER "the resolver is asynchronous and follows resolv.conf"
-#define LATER_TLS "TLS is not built into this version"
 #define NO_NAMES "names of peers are never looked up to judge them"
 
 static const struct setting_row rows[] = {
@@ -50,6 +49,10 @@ static const struct setting_row rows[] = {
     NUMBER("advertised_port", advertised_port),
     NUMBER("mhomed", is_multihomed),
     NUMBER("disable_tcp", disable_tcp),
+    NUMBER("enable_tls", enable_tls),
+    NUMBER("tls_enable", enable_tls),
+    NUMBER("disable_tls", disable_tls),
+    NUMBER("tls_disable", disable_tls),
 
     NUMBER("debug", debug),
     NUMBER("log_stderror", log_stderr),
@@ -86,6 +89,23 @@ static const struct setting_row rows[] = {
     NUMBER("tcp_connect_timeout", tcp_connect_timeout),
     NUMBER("tcp_send_timeout", tcp_send_timeout),
     NUMBER("tcp_connection_lifetime", tcp_lifetime),
+    NUMBER("tcp_connections_per_address", tcp_connections_per_address),
+    NUMBER("tcp_strangers_max", tcp_strangers_max),
+    NUMBER("tls_max_connections", tls_connections_max),
+    NUMBER("tls_handshake_timeout", tls_handshake_timeout),
+
+    CALL("tls_method", tls_settings_set),
+    CALL("tls_certificate", tls_settings_set),
+    CALL("tls_private_key", tls_settings_set),
+    CALL("tls_ca_list", tls_settings_set),
+    CALL("tls_ciphers_list", tls_settings_set),
+    CALL("tls_verify", tls_settings_set),
+    CALL("tls_verify_client", tls_settings_set),
+    CALL("tls_verify_server", tls_settings_set),
+    CALL("tls_require_client_certificate", tls_settings_set),
+    CALL("tls_require_certificate", tls_settings_set),
+    CALL("tls_server_domain", tls_settings_add_domain),
+    CALL("tls_client_domain", tls_settings_add_domain),
 
     TEXT("media_ports", media_ports),
     TEXT("media_address", media_address),
@@ -133,9 +153,8 @@ static const struct setting_row rows[] = {
     IGNORED("use_dns_failover", OWN_RESOLVER),
     IGNORED("disable_dns_failover", OWN_RESOLVER),
     IGNORED("disable_dns_blacklist", OWN_RESOLVER),
-    IGNORED("disable_tls", LATER_TLS),
-    IGNORED("enable_tls", LATER_TLS),
-    IGNORED("tls_max_connections", LATER_TLS),
+    IGNORED("tls_send_timeout", "tcp_send_timeout holds for TLS too"),
+    IGNORED("tls_client_domain_avp", "the profile is that of the peer's domain"),
     IGNORED("disable_core_dump", "core files follow the limits of the system"),
     IGNORED("tos", "signalling is sent with the system's default"),
     IGNORED("tcp_poll_method", "the best method of the system is used"),
@@ -173,6 +192,8 @@ void settings_init(struct settings *settings)
     *settings = (struct settings){
         .port = 5060,
         .tls_port = 5061,
+        .enable_tls = -1,
+        .disable_tls = -1,
         .debug = INT64_MIN,
         .fork_into_background = true,
         .log_facility = STR("LOG_DAEMON"),
@@ -184,6 +205,9 @@ void settings_init(struct settings *settings)
         .tcp_connect_timeout = 10,
         .tcp_send_timeout = 5,
         .tcp_lifetime = 600,
+        .tcp_connections_per_address = 1000,
+        .tcp_strangers_max = 5000,
+        .tls_handshake_timeout = 5,
         .media_ports = STR("30000-39999"),
         .media_silence_timeout = 60,
         .media_hold_timeout = 3600,
@@ -195,7 +219,16 @@ void settings_init(struct settings *settings)
         .database = STR("culvert.db"),
         .control_socket = STR("culvert.sock"),
     };
+    tls_settings_init(&settings->tls);
     arena_init(&settings->arena, NULL, 1 << 20);
+}
+
+bool settings_want_tls(const struct settings *settings, bool *is_refused)
+{
+    bool wants = settings->enable_tls > 0 || settings->disable_tls == 0;
+
+    *is_refused = !wants && (settings->enable_tls == 0 || settings->disable_tls > 0);
+    return wants;
 }
 
 void settings_fini(struct settings *settings)

@@ -8,6 +8,7 @@
 
 #include <culvert/log.h>
 
+#include "host/tls.h"
 #include "script/script.h"
 
 enum {
@@ -17,7 +18,7 @@ enum {
 
 /* A listen address as written; expanded to listeners when sockets are opened. */
 struct listen_spec {
-    bool has_transport; /* false: UDP and TCP */
+    bool has_transport; /* false: UDP, TCP, and TLS where it is enabled */
     enum transport transport;
     struct str host;    /* address, or an interface or host name; "*" or "any": every address */
     uint16_t port;      /* 0: the default port */
@@ -49,6 +50,8 @@ struct settings {
     struct str advertised_host;
     int64_t advertised_port;
     int64_t is_multihomed, disable_tcp;
+    int64_t enable_tls, disable_tls; /* -1: not said */
+    struct tls_settings tls;
 
     int64_t debug;           /* in the scale of the dialect */
     int64_t log_stderr, fork_into_background;
@@ -70,6 +73,10 @@ struct settings {
     struct custom_setting *custom; /* the newest first */
 
     int64_t tcp_connections_max, tcp_connect_timeout, tcp_send_timeout, tcp_lifetime;
+    int64_t tcp_connections_per_address; /* accepted from one IPv4 address, or IPv6 /64 */
+    int64_t tcp_strangers_max;           /* accepted ones on which nobody has proved who he is */
+    int64_t tls_connections_max;         /* 0: as many as of TCP */
+    int64_t tls_handshake_timeout;
 
     struct str media_ports;  /* "30000-39999" */
     int64_t media_threads, media_silence_timeout, media_hold_timeout, media_setup_timeout;
@@ -88,6 +95,8 @@ const struct value *settings_custom(const struct settings *settings, struct str 
 const char *settings_why_ignored(struct str name);
 void settings_each_ignored(void (*visit)(void *visitor, struct str name), void *visitor);
 void settings_each_name(void (*visit)(void *visitor, struct str name), void *visitor);
+/* Is TLS wanted on every address (true), or nowhere at all (in *is_refused)? */
+bool settings_want_tls(const struct settings *settings, bool *is_refused);
 /* "udp:192.0.2.1:5060", "tcp:[::1]", "192.0.2.1" as on the command line (-l) and in listen=. */
 MUST_USE enum err listen_spec_parse(struct str text, struct listen_spec *out);
 /* The threshold that `debug` means in a dialect. */

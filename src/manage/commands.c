@@ -109,6 +109,10 @@ static void put_net(struct command *command, struct net_shared *net)
     command_number(command, "net.closed_slow", (int64_t)counters.closed_slow);
     command_number(command, "net.closed_broken", (int64_t)counters.closed_broken);
     command_number(command, "net.queue_full", (int64_t)counters.queue_full);
+    command_number(command, "net.strangers", (int64_t)counters.strangers);
+    command_number(command, "net.evicted", (int64_t)counters.evicted);
+    command_number(command, "net.handshakes", (int64_t)counters.handshakes);
+    command_number(command, "net.handshakes_failed", (int64_t)counters.handshakes_failed);
 }
 
 static enum err run_stats(struct module *module, struct command *command)

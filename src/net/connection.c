@@ -10,9 +10,12 @@
 
 #include <culvert/log.h>
 
+#include "net/tls.h"
+
 enum {
     SILENCE_MAX =
         30000, /* ms that a peer may leave our bytes unacknowledged before the kernel gives up */
+    SHAKING_NS_MAX = 4000000, /* for handshakes in one turn of the loop */
 };
 
 /* ---- deadlines ---- */
@@ -30,6 +33,11 @@ static void consider(struct limit *nearest, msec deadline, const char *what, boo
         *nearest = (struct limit){ deadline, what, is_slowness };
 }
 
+static bool is_stranger(const struct connection *connection)
+{
+    return !atomic_load_explicit(&connection->entry.is_trusted, memory_order_relaxed);
+}
+
 static struct limit nearest_limit(const struct connection *connection)
 {
     const struct net_limits *limits = connection->net->limits;
@@ -40,10 +48,18 @@ static struct limit nearest_limit(const struct connection *connection)
         consider(&nearest, entry->opened_at + limits->connect_timeout, "connecting", false);
         return nearest;
     }
-    consider(&nearest, connection->active_at + limits->idle_timeout, "silence", false);
-    if (!connection->has_spoken && !entry->is_dialled)
-        consider(&nearest, entry->opened_at + limits->first_message_timeout, "the first message",
+    if (connection->state == CONNECTION_SHAKING) {
+        consider(&nearest, connection->state_since + limits->handshake_timeout, "the handshake",
                  true);
+        return nearest;
+    }
+    consider(&nearest, connection->active_at + limits->idle_timeout, "silence", false);
+    if (is_stranger(connection) && connection->has_spoken)
+        consider(&nearest, connection->spoken_at + limits->stranger_timeout, "a stranger's silence",
+                 false);
+    if (!connection->has_spoken && !entry->is_dialled)
+        consider(&nearest, connection->state_since + limits->first_message_timeout,
+                 "the first message", true);
     if (inbox_has_message(&connection->inbox))
         consider(&nearest, connection->inbox.since + limits->message_timeout, "a message", true);
     if (connection->outbox.first)
@@ -78,6 +94,20 @@ void connection_set_timer(struct connection *connection)
 
 /* ---- events ---- */
 
+static void set_state(struct connection *connection, enum connection_state state)
+{
+    connection->state = state;
+    connection->state_since = net_now(connection->net);
+    connection->active_at = connection->state_since;
+}
+
+/* What the stream has to do before messages can pass. */
+static void begin(struct connection *connection)
+{
+    set_state(connection,
+              connection->functions->shake ? CONNECTION_SHAKING : CONNECTION_OPEN);
+}
+
 static void on_connected(struct connection *connection)
 {
     int error = 0;
@@ -88,8 +118,39 @@ static void on_connected(struct connection *connection)
         connection_break(connection, ERR_UNREACHABLE);
         return;
     }
-    connection->state = CONNECTION_OPEN;
-    connection->active_at = net_now(connection->net);
+    begin(connection);
+    if (connection->state == CONNECTION_OPEN)
+        outbox_flush(connection);
+}
+
+/* In one turn of the loop only so much is spent on handshakes: others wait for the next. */
+static bool may_shake(struct net *net)
+{
+    msec now = net_now(net);
+
+    if (net->shaken_at != now) {
+        net->shaken_at = now;
+        net->shaking_ns = 0;
+    }
+    return net->shaking_ns < SHAKING_NS_MAX;
+}
+
+static void shake(struct connection *connection)
+{
+    struct net *net = connection->net;
+    uint64_t begun = uv_hrtime();
+    enum err err = connection->functions->shake(connection);
+
+    net->shaking_ns += uv_hrtime() - begun;
+    if (err == ERR_NOT_NOW)
+        return;
+    if (err) {
+        tally_add(&net->tally->handshakes_failed, 1);
+        connection_break(connection, connection->entry.is_dialled ? ERR_UNREACHABLE : ERR_IO);
+        return;
+    }
+    tally_add(&net->tally->handshakes, 1);
+    set_state(connection, CONNECTION_OPEN);
     outbox_flush(connection);
 }
 
@@ -100,13 +161,23 @@ static void on_failure(struct connection *connection)
     connection_break(connection, is_dialling ? ERR_UNREACHABLE : ERR_IO);
 }
 
+static bool wants_writable(const struct connection *connection)
+{
+    return connection->functions->wants_writable &&
+           connection->functions->wants_writable(connection);
+}
+
 static void handle_events(struct connection *connection, int events)
 {
+    bool may_read = events & UV_READABLE || wants_writable(connection);
+
     if (connection->state == CONNECTION_DIALLING)
         on_connected(connection);
-    else if (events & UV_WRITABLE)
+    else if (connection->state == CONNECTION_OPEN && events & UV_WRITABLE)
         outbox_flush(connection);
-    if (events & UV_READABLE && connection->state == CONNECTION_OPEN)
+    if (connection->state == CONNECTION_SHAKING && may_shake(connection->net))
+        shake(connection);
+    if (may_read && connection->state == CONNECTION_OPEN)
         inbox_read(connection);
 }
 
@@ -128,8 +199,10 @@ static int wanted_events(const struct connection *connection)
 {
     if (connection->state == CONNECTION_DIALLING)
         return UV_WRITABLE;
+    if (connection->state == CONNECTION_SHAKING)
+        return UV_READABLE | (wants_writable(connection) ? UV_WRITABLE : 0);
     return (connection->net->is_quiet ? 0 : UV_READABLE) |
-           (connection->outbox.first ? UV_WRITABLE : 0);
+           (connection->outbox.first || wants_writable(connection) ? UV_WRITABLE : 0);
 }
 
 void connection_watch(struct connection *connection)
@@ -168,6 +241,9 @@ static void free_broken(struct connection *connection)
 {
     timer_stop(&connection->net->wheel, &connection->timer);
     list_remove(&connection->place);
+    if (connection->functions->end)
+        connection->functions->end(connection);
+    tls_peer_unref(connection->entry.peer);
     inbox_free(&connection->inbox);
     outbox_free(&connection->outbox);
     uv_close((uv_handle_t *)&connection->poll, on_poll_closed);
@@ -266,10 +342,12 @@ static enum err make(struct net *net, int fd, const struct flow *flow, bool is_d
     connection->net = net;
     connection->fd = fd;
     connection->functions = transport_functions((enum transport)flow->transport)->stream;
-    connection->state = is_dialled ? CONNECTION_DIALLING : CONNECTION_OPEN;
-    connection->active_at = net_now(net);
     connection->entry =
         (struct shared_entry){ .flow = *flow, .opened_at = net_now(net), .is_dialled = is_dialled };
+    if (is_dialled)
+        set_state(connection, CONNECTION_DIALLING);
+    else
+        begin(connection);
     connection->entry.flow.connection = next_id(net);
     outbox_init(&connection->outbox);
     if ((err = enter(connection))) {
@@ -279,17 +357,6 @@ static enum err make(struct net *net, int fd, const struct flow *flow, bool is_d
     set_options(fd);
     *out = connection;
     return ERR_NONE;
-}
-
-/* Gives up the oldest connection that nobody has spoken on. */
-static bool make_room(struct net *net)
-{
-    struct list_node *oldest = list_first(&net->strangers);
-
-    if (!oldest)
-        return false;
-    connection_break(CONTAINER_OF(oldest, struct connection, place), ERR_EXHAUSTED);
-    return true;
 }
 
 static const char *explain_refusal(enum err why)
@@ -319,14 +386,11 @@ void connection_accept(struct port *port, int fd, const struct addr *peer)
     struct connection *connection;
     enum err err = make(net, fd, &flow, false, &connection);
 
-    if (err == ERR_EXHAUSTED && make_room(net))
-        err = make(net, fd, &flow, false, &connection);
     if (err) {
         refuse(net, fd, peer, err);
         return;
     }
     tally_add(&net->tally->accepted, 1);
-    list_push_back(&net->strangers, &connection->place);
     connection_watch(connection);
     connection_set_timer(connection);
 }

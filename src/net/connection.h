@@ -9,6 +9,7 @@
 
 enum connection_state {
     CONNECTION_DIALLING,
+    CONNECTION_SHAKING, /* a handshake comes before the first message */
     CONNECTION_OPEN,
     CONNECTION_BROKEN, /* in no index; waits to be reported and freed */
 };
@@ -23,6 +24,7 @@ struct inbox {
 };
 
 struct piece;
+struct tls_session;
 
 /* Bytes that the peer has not taken yet. */
 struct outbox {
@@ -34,17 +36,20 @@ struct outbox {
 struct connection {
     struct shared_entry entry;
     struct table_node node; /* in net->connections */
-    struct list_node place; /* in net->strangers or net->broken, or in neither */
+    struct list_node place; /* in net->broken, or nowhere */
     struct net *net;
     const struct stream_functions *functions;
     uv_poll_t poll;
     int watched; /* for which events */
     int fd;
     enum connection_state state;
+    msec state_since;
     enum err why;       /* it broke */
     bool has_spoken;    /* a whole message has come */
     struct timer timer; /* the next of its deadlines, or earlier */
     msec active_at;     /* when bytes went through last */
+    msec spoken_at;     /* when the last whole message came */
+    struct tls_session *tls; /* NULL: not begun, or not TLS */
     struct inbox inbox;
     struct outbox outbox;
 };

@@ -69,7 +69,8 @@ static void on_message(struct connection *connection, struct str message)
     struct net *net = connection->net;
 
     connection->has_spoken = true;
-    list_remove(&connection->place);
+    connection->spoken_at = net_now(net);
+    shared_heard(net->shared, &connection->entry);
     net->user.on_message(net->user.context, &connection->entry.flow, message, true);
 }
 
@@ -152,7 +153,7 @@ static bool find_room(struct connection *connection, char **room, size_t *size)
     return true;
 }
 
-void inbox_read(struct connection *connection)
+static void read_once(struct connection *connection)
 {
     struct net *net = connection->net;
     char *room;
@@ -173,4 +174,18 @@ void inbox_read(struct connection *connection)
         tally_add(&net->tally->bytes_in, (uint64_t)got);
         deliver(connection, str_between(room - connection->inbox.len, room + got));
     }
+}
+
+/* What has left the kernel will not be announced again. */
+static bool has_more(const struct connection *connection)
+{
+    return connection->state == CONNECTION_OPEN && connection->functions->has_more &&
+           connection->functions->has_more(connection);
+}
+
+void inbox_read(struct connection *connection)
+{
+    do {
+        read_once(connection);
+    } while (has_more(connection));
 }

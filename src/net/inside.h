@@ -34,6 +34,17 @@ struct stream_functions {
     ssize_t (*write)(struct connection *connection, const struct iovec *pieces, int count);
     enum sip_frame (*frame)(struct str bytes, const struct sip_limits *limits, size_t *scanned,
                             size_t *length);
+    /*
+     * Goes on with what comes before the first message; ERR_NONE when it is done, ERR_NOT_NOW when it
+     * waits for the peer. NULL, like all below, for a stream that is nothing but bytes.
+     */
+    enum err (*shake)(struct connection *connection);
+    /* There are bytes to read that have left the kernel already. */
+    bool (*has_more)(const struct connection *connection);
+    /* Goes on when the socket is writable, although nothing waits in the outbox. */
+    bool (*wants_writable)(const struct connection *connection);
+    /* Before the socket is closed: says farewell if it can, and frees. Twice is fine. */
+    void (*end)(struct connection *connection);
 };
 
 struct transport_functions {
@@ -63,12 +74,14 @@ struct net {
     bool has_alarm;
 
     struct table connections;    /* ours, by id */
-    struct list_node strangers;  /* accepted, no whole message yet; the oldest first */
     struct list_node broken;     /* to be reported and freed */
     uint64_t serial;             /* of the connection made last */
     int reserve_fd;              /* given up for a moment to refuse when descriptors run out */
     msec complained_at;          /* when the log was told of refused connections */
     char *stream_buffer;         /* STREAM_BUFFER bytes that all connections read into */
+    char *record;                /* RECORD_BUFFER bytes that pieces are joined in */
+    msec shaken_at;              /* the turn of the loop that the next is about */
+    uint64_t shaking_ns;         /* spent on handshakes */
     struct datagrams *datagrams; /* what one call of the kernel fills */
     struct resolver *resolver;
     struct tally *tally;
@@ -79,6 +92,7 @@ struct net {
 
 enum {
     STREAM_BUFFER = 65536,
+    RECORD_BUFFER = 16384,
 };
 
 static inline msec net_now(const struct net *net)

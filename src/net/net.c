@@ -11,6 +11,8 @@
 #include "net/resolver.h"
 #include "net/sockets.h"
 #include "net/tcp.h"
+#include "net/tls.h"
+#include "net/tls_stream.h"
 #include "net/udp.h"
 
 enum {
@@ -22,6 +24,7 @@ const struct transport_functions *transport_functions(enum transport transport)
     static const struct transport_functions *const rows[TRANSPORTS] = {
         [TRANSPORT_UDP] = &udp_functions,
         [TRANSPORT_TCP] = &tcp_functions,
+        [TRANSPORT_TLS] = &tls_functions,
     };
 
     return (unsigned)transport < TRANSPORTS ? rows[transport] : NULL;
@@ -170,6 +173,22 @@ static void net_alias(struct outside *outside, const struct flow *flow, uint16_t
         shared_alias(net_of(outside)->shared, flow, port);
 }
 
+static void net_trust(struct outside *outside, const struct flow *flow)
+{
+    if (flow->connection)
+        shared_trust(net_of(outside)->shared, flow);
+}
+
+static enum err net_tls_fact(struct outside *outside, const struct flow *flow,
+                             const struct tls_question *question, struct writer *out)
+{
+    struct tls_peer *peer = shared_take_peer(net_of(outside)->shared, flow);
+    enum err err = peer ? tls_peer_write(peer, question, out) : ERR_NOT_FOUND;
+
+    tls_peer_unref(peer);
+    return err;
+}
+
 struct outside *net_outside(struct net *net)
 {
     return &net->outside;
@@ -184,6 +203,7 @@ static void net_free(struct net *net)
     table_fini(&net->connections);
     datagrams_destroy(net->datagrams);
     free(net->stream_buffer);
+    free(net->record);
     free(net->ports);
     free(net);
 }
@@ -235,9 +255,10 @@ static enum err open_ports(struct net *net, struct net_sockets *sockets)
 static enum err take_memory(struct net *net)
 {
     net->stream_buffer = malloc(STREAM_BUFFER);
+    net->record = malloc(RECORD_BUFFER);
     net->datagrams = datagrams_create();
     net->ports = calloc(net->listener_count ? net->listener_count : 1, sizeof *net->ports);
-    if (!net->stream_buffer || !net->datagrams || !net->ports) {
+    if (!net->stream_buffer || !net->record || !net->datagrams || !net->ports) {
         net->listener_count = net->ports ? net->listener_count : 0;
         return ERR_NOMEM;
     }
@@ -260,7 +281,13 @@ static enum err fill_net(struct net *net, struct net_sockets *sockets)
 
 static void init_net(struct net *net)
 {
-    net->outside = (struct outside){ .send = net_send, .resolve = net_resolve, .alias = net_alias };
+    net->outside = (struct outside){
+        .send = net_send,
+        .resolve = net_resolve,
+        .alias = net_alias,
+        .trust = net_trust,
+        .tls_fact = net_tls_fact,
+    };
     net->limits = shared_limits(net->shared);
     net->tally = shared_tally(net->shared, net->index);
     net->serial = shared_first_serial(net->shared);
@@ -269,7 +296,6 @@ static void init_net(struct net *net)
     net->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     wheel_init(&net->wheel, net_now(net));
     table_init(&net->connections);
-    list_init(&net->strangers);
     list_init(&net->broken);
     open_alarm(net);
 }

@@ -15,16 +15,21 @@
 struct net;
 struct net_sockets; /* the opened listen sockets of all workers */
 struct net_shared;  /* who owns which connection, counters */
+struct tls;         /* net/tls.h */
 
 struct net_limits {
     unsigned connections_max;      /* of the whole server: 2048 */
     unsigned connections_per_ip;   /* 100 */
+    unsigned tls_connections_max;  /* of those of the whole server; 0: no limit of their own */
+    unsigned strangers_max;        /* accepted, and nobody we know; 0: no limit of their own */
     size_t write_queue_bytes;      /* of one connection: 262144 */
     msec write_queue_age;          /* 5000 */
     msec connect_timeout;          /* 10000 */
-    msec first_message_timeout;    /* from accept to the first complete message: 5000 */
+    msec handshake_timeout;        /* of TLS: 5000 */
+    msec first_message_timeout;    /* from accept, or the handshake, to the first message: 5000 */
     msec message_timeout;          /* from its first byte to its last: 10000 */
     msec idle_timeout;             /* no traffic: 120000; a registered flow is kept by its keepalives */
+    msec stranger_timeout;         /* no message from one we do not know: 30000 */
     size_t message_bytes;          /* 65535 */
 };
 
@@ -39,6 +44,8 @@ void net_sockets_close(struct net_sockets *sockets);
 MUST_USE enum err net_shared_create(const struct net_limits *limits, unsigned workers,
                                     struct net_shared **out);
 void net_shared_destroy(struct net_shared *shared);
+/* For TLS listeners, and to dial; before net_create. Not taken over: it must outlive `shared`. */
+void net_shared_use_tls(struct net_shared *shared, struct tls *tls);
 
 struct net_user {
     void *context;
@@ -73,6 +80,9 @@ struct net_counters {
     uint64_t bytes_in, bytes_out;
     uint64_t connections, accepted, dialled, refused, closed_slow, closed_broken;
     uint64_t queue_full;
+    uint64_t evicted;                   /* strangers that had to make room */
+    uint64_t handshakes, handshakes_failed;
+    uint64_t strangers;                 /* connections of nobody we know */
 };
 
 /* From any thread. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "net/names.h"
+#include "net/tls.h"
 
 enum {
     JOBS_MAX = 4096,
@@ -77,6 +78,14 @@ static bool make_flow(const struct net *net, enum transport transport, uint16_t 
     return true;
 }
 
+/* What a peer has to prove that was found by this name: the one asked for, not one from the DNS. */
+static uint32_t find_identity(const struct net *net, enum transport transport, struct str host)
+{
+    struct tls *tls = transport == TRANSPORT_TLS ? shared_tls(net->shared) : NULL;
+
+    return tls ? tls_identity(tls, host) : 0;
+}
+
 /* The transport of the query; a default that we do not listen on gives way to one that we do. */
 static enum transport find_transport(const struct net *net, const struct resolve_query *query)
 {
@@ -118,9 +127,12 @@ static void add_hops(const struct job *job, const struct candidate *candidate,
         struct addr peer = candidate->addrs[i];
 
         peer.port = candidate->port;
-        if (make_flow(job->resolver->net, (enum transport)candidate->transport, job->socket, &peer,
-                      &hops[*count]))
-            ++*count;
+        if (!make_flow(job->resolver->net, (enum transport)candidate->transport, job->socket,
+                       &peer, &hops[*count]))
+            continue;
+        hops[*count].identity = find_identity(
+            job->resolver->net, (enum transport)candidate->transport, host_of(job));
+        ++*count;
     }
 }
 

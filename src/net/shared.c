@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "net/connection.h"
 #include "net/inside.h"
+#include "net/tls.h"
 
 struct net_shared {
     struct net_limits limits;
@@ -20,6 +21,7 @@ struct net_shared {
     struct hash_key key;
     uint64_t first_serial;
     struct tally *tallies; /* one a worker */
+    struct tls *tls;       /* borrowed; NULL: no TLS */
 
     uv_mutex_t lock; /* of all below */
     bool has_lock;
@@ -28,6 +30,8 @@ struct net_shared {
     struct table by_peer;
     struct table by_alias;
     struct table sites; /* struct site, by address */
+    struct list_node strangers;
+    unsigned stranger_count, tls_count;
     struct net **nets;  /* one a worker; NULL: not there */
 };
 
@@ -79,6 +83,7 @@ enum err net_shared_create(const struct net_limits *limits, unsigned workers,
     table_init(&shared->by_peer);
     table_init(&shared->by_alias);
     table_init(&shared->sites);
+    list_init(&shared->strangers);
     if ((err = fill_shared(shared))) {
         net_shared_destroy(shared);
         return err;
@@ -112,6 +117,16 @@ void net_shared_destroy(struct net_shared *shared)
     if (shared->has_lock)
         uv_mutex_destroy(&shared->lock);
     free(shared);
+}
+
+void net_shared_use_tls(struct net_shared *shared, struct tls *tls)
+{
+    shared->tls = tls;
+}
+
+struct tls *shared_tls(const struct net_shared *shared)
+{
+    return shared->tls;
 }
 
 const struct net_limits *shared_limits(const struct net_shared *shared)
@@ -234,25 +249,85 @@ static enum err join_site(struct net_shared *shared, const struct shared_entry *
 
 /* ---- the index ---- */
 
+static bool is_tls(const struct shared_entry *entry)
+{
+    return entry->flow.transport == TRANSPORT_TLS;
+}
+
+static void forget_stranger(struct net_shared *shared, struct shared_entry *entry)
+{
+    if (!list_is_linked(&entry->age))
+        return;
+    list_remove(&entry->age);
+    shared->stranger_count--;
+}
+
+static void remove_locked(struct net_shared *shared, struct shared_entry *entry)
+{
+    if (!entry->is_entered)
+        return;
+    entry->is_entered = false;
+    table_remove(&shared->by_id, &entry->by_id);
+    table_remove(&shared->by_peer, &entry->by_peer);
+    if (entry->alias.family != ADDR_NONE)
+        table_remove(&shared->by_alias, &entry->by_alias);
+    leave_site(shared, &entry->flow.peer);
+    forget_stranger(shared, entry);
+    shared->tls_count -= is_tls(entry);
+}
+
+static enum err index_locked(struct net_shared *shared, struct shared_entry *entry)
+{
+    enum err err = table_insert(&shared->by_id, &entry->by_id, entry->flow.connection);
+
+    if (err)
+        return err;
+    err = table_insert(&shared->by_peer, &entry->by_peer, hash_addr(shared, &entry->flow.peer));
+    if (err)
+        table_remove(&shared->by_id, &entry->by_id);
+    return err;
+}
+
+static bool is_full(const struct net_shared *shared, const struct shared_entry *entry)
+{
+    const struct net_limits *limits = &shared->limits;
+
+    return table_count(&shared->by_id) >= limits->connections_max ||
+           (is_tls(entry) && limits->tls_connections_max &&
+            shared->tls_count >= limits->tls_connections_max) ||
+           (!entry->is_dialled && limits->strangers_max &&
+            shared->stranger_count >= limits->strangers_max);
+}
+
+static bool give_up_stranger(struct net_shared *shared);
+
+/* The room must be of the right kind; a few strangers are tried. */
+static enum err make_room(struct net_shared *shared, const struct shared_entry *entry)
+{
+    while (is_full(shared, entry))
+        if (!give_up_stranger(shared))
+            return ERR_EXHAUSTED;
+    return ERR_NONE;
+}
+
 static enum err enter_locked(struct net_shared *shared, struct shared_entry *entry)
 {
-    enum err err;
+    enum err err = join_site(shared, entry);
 
-    if (table_count(&shared->by_id) >= shared->limits.connections_max)
-        return ERR_EXHAUSTED;
-    if ((err = join_site(shared, entry)))
+    if (err)
         return err;
-    err = table_insert(&shared->by_id, &entry->by_id, entry->flow.connection);
-    if (err) {
+    if ((err = make_room(shared, entry)) || (err = index_locked(shared, entry))) {
         leave_site(shared, &entry->flow.peer);
         return err;
     }
-    err = table_insert(&shared->by_peer, &entry->by_peer, hash_addr(shared, &entry->flow.peer));
-    if (err) {
-        table_remove(&shared->by_id, &entry->by_id);
-        leave_site(shared, &entry->flow.peer);
-    }
-    return err;
+    entry->is_entered = true;
+    atomic_store(&entry->is_trusted, entry->is_dialled);
+    shared->tls_count += is_tls(entry);
+    if (entry->is_dialled)
+        return ERR_NONE;
+    list_push_back(&shared->strangers, &entry->age);
+    shared->stranger_count++;
+    return ERR_NONE;
 }
 
 enum err shared_enter(struct net_shared *shared, struct shared_entry *entry)
@@ -268,11 +343,7 @@ enum err shared_enter(struct net_shared *shared, struct shared_entry *entry)
 void shared_remove(struct net_shared *shared, struct shared_entry *entry)
 {
     uv_mutex_lock(&shared->lock);
-    table_remove(&shared->by_id, &entry->by_id);
-    table_remove(&shared->by_peer, &entry->by_peer);
-    if (entry->alias.family != ADDR_NONE)
-        table_remove(&shared->by_alias, &entry->by_alias);
-    leave_site(shared, &entry->flow.peer);
+    remove_locked(shared, entry);
     uv_mutex_unlock(&shared->lock);
 }
 
@@ -293,7 +364,8 @@ static const struct shared_entry *find_peer(const struct net_shared *shared,
     for (; node; node = table_find_next(node)) {
         const struct shared_entry *entry = CONTAINER_OF(node, struct shared_entry, by_peer);
 
-        if (entry->flow.transport != flow->transport || !addr_eq(&entry->flow.peer, &flow->peer))
+        if (entry->flow.transport != flow->transport || entry->flow.identity != flow->identity ||
+            !addr_eq(&entry->flow.peer, &flow->peer))
             continue;
         if (entry->flow.socket == flow->socket)
             return entry;
@@ -322,7 +394,7 @@ bool shared_find_peer(struct net_shared *shared, const struct flow *flow, struct
 
     uv_mutex_lock(&shared->lock);
     entry = find_peer(shared, flow);
-    if (!entry)
+    if (!entry && flow->identity == 0) /* an alias is no proof of a name */
         entry = find_alias(shared, flow->transport, &flow->peer);
     if (entry)
         *out = entry->flow;
@@ -347,6 +419,63 @@ void shared_alias(struct net_shared *shared, const struct flow *flow, uint16_t p
     uv_mutex_lock(&shared->lock);
     alias_locked(shared, flow, port);
     uv_mutex_unlock(&shared->lock);
+}
+
+/* ---- whom we know ---- */
+
+/* NULL when the flow's connection is gone, or not one to its peer. */
+static struct shared_entry *find_flow(const struct net_shared *shared, const struct flow *flow)
+{
+    struct shared_entry *entry = flow->connection ? find_id(shared, flow->connection) : NULL;
+
+    if (!entry || entry->flow.transport != flow->transport ||
+        !addr_eq(&entry->flow.peer, &flow->peer))
+        return NULL;
+    return entry;
+}
+
+void shared_trust(struct net_shared *shared, const struct flow *flow)
+{
+    struct shared_entry *entry;
+
+    uv_mutex_lock(&shared->lock);
+    entry = find_flow(shared, flow);
+    if (entry) {
+        forget_stranger(shared, entry);
+        atomic_store(&entry->is_trusted, true);
+    }
+    uv_mutex_unlock(&shared->lock);
+}
+
+void shared_heard(struct net_shared *shared, struct shared_entry *entry)
+{
+    if (atomic_load_explicit(&entry->is_trusted, memory_order_relaxed))
+        return;
+    uv_mutex_lock(&shared->lock);
+    if (list_is_linked(&entry->age)) {
+        list_remove(&entry->age);
+        list_push_back(&shared->strangers, &entry->age);
+    }
+    uv_mutex_unlock(&shared->lock);
+}
+
+void shared_set_peer(struct net_shared *shared, struct shared_entry *entry, struct tls_peer *peer)
+{
+    uv_mutex_lock(&shared->lock);
+    entry->peer = peer;
+    uv_mutex_unlock(&shared->lock);
+}
+
+struct tls_peer *shared_take_peer(struct net_shared *shared, const struct flow *flow)
+{
+    struct shared_entry *entry;
+    struct tls_peer *peer;
+
+    uv_mutex_lock(&shared->lock);
+    entry = find_flow(shared, flow);
+    peer = entry && entry->peer ? tls_peer_ref(entry->peer) : NULL;
+    uv_mutex_unlock(&shared->lock);
+    return peer;
 }
 
 /* ---- mail between workers ---- */
@@ -412,10 +541,9 @@ static enum err post_locked(struct net_shared *shared, struct parcel *parcel)
 
 static enum err forward_locked(struct net_shared *shared, unsigned sender, struct parcel *parcel)
 {
-    struct shared_entry *entry = find_id(shared, parcel->flow.connection);
+    struct shared_entry *entry = find_flow(shared, &parcel->flow);
 
-    if (!entry || entry->flow.transport != parcel->flow.transport ||
-        !addr_eq(&entry->flow.peer, &parcel->flow.peer))
+    if (!entry)
         return ERR_UNREACHABLE;
     entry->users |= UINT64_C(1) << sender % 64;
     return post_locked(shared, parcel);
@@ -442,6 +570,44 @@ enum err shared_forward(struct net_shared *shared, unsigned sender, const struct
         free(parcel);
     return err;
 }
+
+/* ---- making room ---- */
+
+static void break_stranger(struct mail *mail)
+{
+    struct parcel *parcel = CONTAINER_OF(mail, struct parcel, mail);
+    struct net *net = shared_net(parcel->shared, parcel->worker);
+    struct connection *connection = net ? connection_find(net, &parcel->flow) : NULL;
+
+    if (connection) {
+        tally_add(&net->tally->evicted, 1);
+        connection_break(connection, ERR_EXHAUSTED);
+    }
+    free(parcel);
+}
+
+/* Nobody finds it any more from now on; its worker closes it. Where the mail fails, time will. */
+static bool give_up_stranger(struct net_shared *shared)
+{
+    struct list_node *oldest = list_first(&shared->strangers);
+    struct shared_entry *entry;
+    struct parcel *parcel;
+
+    if (!oldest)
+        return false;
+    entry = CONTAINER_OF(oldest, struct shared_entry, age);
+    parcel = make_parcel(shared, connection_owner(entry->flow.connection), &entry->flow,
+                         (struct str){ 0 });
+    remove_locked(shared, entry);
+    if (!parcel)
+        return true;
+    parcel->mail.run = break_stranger;
+    if (post_locked(shared, parcel))
+        free(parcel);
+    return true;
+}
+
+/* ---- news of a loss ---- */
 
 static void tell_one(struct net_shared *shared, unsigned worker, const struct shared_entry *entry,
                      enum err why)
@@ -485,6 +651,7 @@ void net_read_counters(struct net_shared *shared, struct net_counters *out)
     }
     uv_mutex_lock(&shared->lock);
     out->connections = table_count(&shared->by_id);
+    out->strangers = shared->stranger_count;
     uv_mutex_unlock(&shared->lock);
 }
 

@@ -7,6 +7,7 @@
  */
 #include <stdatomic.h>
 
+#include "base/list.h"
 #include "base/table.h"
 #include "net/net.h"
 
@@ -22,14 +23,17 @@
     T(refused)                                                                                     \
     T(closed_slow)                                                                                 \
     T(closed_broken)                                                                               \
-    T(queue_full)
+    T(queue_full)                                                                                  \
+    T(evicted)                                                                                     \
+    T(handshakes)                                                                                  \
+    T(handshakes_failed)
 
 /* Written by one worker, read by any. */
 struct tally {
 #define T(name) _Atomic uint64_t name;
     NET_TALLY_TABLE(T)
 #undef T
-    char unused[40]; /* keeps workers off each other's cache lines */
+    char unused[16]; /* keeps workers off each other's cache lines */
 };
 
 static inline void tally_add(_Atomic uint64_t *number, uint64_t amount)
@@ -43,11 +47,15 @@ struct shared_entry {
     struct table_node by_id;
     struct table_node by_peer;
     struct table_node by_alias; /* in use when alias.family is set */
+    struct list_node age;       /* among the strangers, the one silent for longest first */
     struct addr alias;          /* the peer's address with the port that it listens on */
     struct flow flow;           /* with its connection id */
     msec opened_at;
     bool is_dialled;
-    uint64_t users; /* workers that sent on it: bit (index % 64) */
+    bool is_entered;
+    atomic_bool is_trusted; /* dialled, or somebody we know speaks there */
+    uint64_t users;         /* workers that sent on it: bit (index % 64) */
+    struct tls_peer *peer;  /* what its handshake has shown; NULL: none */
 };
 
 /* The worker that owns a connection; meaningless for 0. */
@@ -66,10 +74,24 @@ void shared_leave(struct net_shared *shared, unsigned worker);
 /* NULL when it has left. Only for the worker's own thread. */
 struct net *shared_net(struct net_shared *shared, unsigned worker);
 
-/* ERR_EXHAUSTED: the server is full; ERR_LIMIT: that address has too many (no limit for dialled
- * ones). */
+/*
+ * ERR_LIMIT: that address has too many (no limit for dialled ones). Where there is no room, the
+ * stranger that was silent for longest is given up; ERR_EXHAUSTED when there is none.
+ */
 MUST_USE enum err shared_enter(struct net_shared *shared, struct shared_entry *entry);
+/* Twice is fine. */
 void shared_remove(struct net_shared *shared, struct shared_entry *entry);
+/* See struct outside. */
+void shared_trust(struct net_shared *shared, const struct flow *flow);
+/* A stranger has spoken: others go before it. */
+void shared_heard(struct net_shared *shared, struct shared_entry *entry);
+
+/* NULL: none; for its own use by any thread. */
+struct tls *shared_tls(const struct net_shared *shared);
+/* Gives the entry what its handshake has shown. */
+void shared_set_peer(struct net_shared *shared, struct shared_entry *entry, struct tls_peer *peer);
+/* A reference of the caller's own; NULL when there is no such connection, or no TLS on it. */
+struct tls_peer *shared_take_peer(struct net_shared *shared, const struct flow *flow);
 
 /* A connection to flow->peer, rather one on flow->socket, or one of that alias; false: none. */
 bool shared_find_peer(struct net_shared *shared, const struct flow *flow, struct flow *out);

@@ -357,7 +357,7 @@ static void test_transports_are_found_by_name_in_any_case(void **state)
 
 static void test_flows_differ_in_any_part(void **state)
 {
-    struct flow flow = { addr_of("[2001:db8::1]:5061"), 3, 1, TRANSPORT_TLS, { 0 } };
+    struct flow flow = { addr_of("[2001:db8::1]:5061"), 3, 1, TRANSPORT_TLS, 0, 0 };
     struct flow other = flow;
     char text[FLOW_TEXT_MAX];
 

@@ -170,9 +170,11 @@ struct net_limits rig_limits(void)
         .write_queue_bytes = 262144,
         .write_queue_age = 60000,
         .connect_timeout = 60000,
+        .handshake_timeout = 60000,
         .first_message_timeout = 60000,
         .message_timeout = 60000,
         .idle_timeout = 120000,
+        .stranger_timeout = 120000,
         .message_bytes = 65535,
     };
 }

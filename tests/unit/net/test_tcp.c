@@ -570,7 +570,21 @@ static void test_an_address_has_only_so_many_connections(void **state)
     assert_non_null(strstr(rig_caught_log(), "too many from its address"));
 }
 
-static void test_a_full_server_keeps_those_who_have_spoken(void **state)
+static void trust(struct net *net, void *context)
+{
+    struct outside *outside = net_outside(net);
+
+    outside->trust(outside, context);
+}
+
+/* A connection that is trusted, from whichever worker. */
+static void connect_and_be_known(struct rig *rig, unsigned worker, int *phone, struct flow *flow)
+{
+    connect_and_speak(rig, phone, flow);
+    rig_run(rig, worker, trust, flow);
+}
+
+static void test_a_full_server_keeps_those_it_knows(void **state)
 {
     struct net_limits limits = rig_limits();
     struct rig *rig;
@@ -581,8 +595,8 @@ static void test_a_full_server_keeps_those_who_have_spoken(void **state)
     limits.connections_max = 2;
     rig_catch_log();
     rig = rig_open(tcp_only, &limits);
-    connect_and_speak(rig, &phones[0], &flow);
-    connect_and_speak(rig, &phones[1], &flow);
+    connect_and_be_known(rig, 0, &phones[0], &flow);
+    connect_and_be_known(rig, 1, &phones[1], &flow);
     phones[2] = peer_connect(rig_bound(rig, 0));
     peer_expect_end(phones[2]);
     rig_await(rig, refused, 1);
@@ -614,6 +628,65 @@ static void test_a_full_server_gives_up_its_oldest_stranger(void **state)
     for (int i = 0; i < PHONES; i++)
         close(phones[i]);
     close(last);
+    rig_close(rig);
+}
+
+/* Whoever was silent for longest goes, on whatever worker, and only once there is no room. */
+static void test_strangers_have_room_of_their_own(void **state)
+{
+    enum { STRANGERS = 8 };
+    struct net_limits limits = rig_limits();
+    int known[4], phones[STRANGERS], next;
+    struct flow flow, flows[STRANGERS];
+    struct rig *rig;
+
+    (void)state;
+    limits.strangers_max = STRANGERS;
+    rig = rig_open(tcp_only, &limits);
+    for (unsigned i = 0; i < 4; i++)
+        connect_and_be_known(rig, i % 2, &known[i], &flow);
+    for (unsigned i = 0; i < STRANGERS; i++)
+        connect_and_speak(rig, &phones[i], &flows[i]);
+    assert_int_equal(rig_counters(rig).strangers, STRANGERS);
+    assert_int_equal(rig_counters(rig).connections, STRANGERS + 4);
+    peer_send(phones[0], TALK);
+    rig_expect(rig, TALK, NULL);
+    connect_and_speak(rig, &next, &flow);
+    assert_int_equal(rig_expect_closed(rig, &flow), ERR_EXHAUSTED);
+    assert_true(flow_eq(&flow, &flows[1]));
+    peer_expect_end(phones[1]);
+    peer_send(phones[0], PING);
+    rig_expect(rig, PING, NULL);
+    assert_int_equal(rig_counters(rig).evicted, 1);
+    assert_int_equal(rig_counters(rig).strangers, STRANGERS);
+    for (unsigned i = 0; i < 4; i++)
+        close(known[i]);
+    for (unsigned i = 0; i < STRANGERS; i++)
+        if (i != 1)
+            close(phones[i]);
+    close(next);
+    rig_close(rig);
+}
+
+static void test_strangers_are_kept_only_so_long(void **state)
+{
+    struct net_limits limits = rig_limits();
+    struct rig *rig;
+    struct flow flow, lost;
+    int known, stranger;
+
+    (void)state;
+    limits.stranger_timeout = 100;
+    rig = rig_open(tcp_only, &limits);
+    connect_and_be_known(rig, 0, &known, &flow);
+    connect_and_speak(rig, &stranger, &flow);
+    peer_send(stranger, "\r\n\r\n"); /* pings do not help */
+    peer_expect_end(stranger);
+    assert_int_equal(rig_expect_closed(rig, &lost), ERR_TIMEOUT);
+    assert_true(flow_eq(&lost, &flow));
+    peer_send(known, TALK);
+    rig_expect(rig, TALK, NULL);
+    close(known);
     rig_close(rig);
 }
 
@@ -766,8 +839,10 @@ int main(void)
         cmocka_unit_test(test_a_peer_that_reads_nothing_costs_only_itself),
         cmocka_unit_test(test_what_waited_is_sent_whole_once_the_peer_reads),
         cmocka_unit_test(test_an_address_has_only_so_many_connections),
-        cmocka_unit_test(test_a_full_server_keeps_those_who_have_spoken),
+        cmocka_unit_test(test_a_full_server_keeps_those_it_knows),
         cmocka_unit_test(test_a_full_server_gives_up_its_oldest_stranger),
+        cmocka_unit_test(test_strangers_have_room_of_their_own),
+        cmocka_unit_test(test_strangers_are_kept_only_so_long),
         cmocka_unit_test(test_running_out_of_descriptors_is_survived),
         cmocka_unit_test(test_connections_can_be_listed),
         cmocka_unit_test(test_a_quiet_net_accepts_nothing_and_still_sends),
