@@ -307,6 +307,8 @@ static void sweep_shard(struct shard *shard, unsigned lane, msec now)
 
 void media_sweep(struct relay *relay, unsigned lane, msec now)
 {
+    if (!atomic_load_explicit(&relay->sessions, memory_order_relaxed))
+        return;
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         sweep_shard(&relay->shards[i], lane, now);
 }
