@@ -65,6 +65,19 @@ static bool competes(const struct leg *leg)
            is_final_failure(leg->branch.status);
 }
 
+/* Such an answer is as good as none (RFC 4320 §4.2). */
+static bool is_late(const struct leg *leg)
+{
+    return leg->branch.status == 408 && leg->branch.request->msg->method != SIP_INVITE;
+}
+
+static bool is_better(const struct flight *flight, const struct leg *leg, const struct leg *best)
+{
+    if (is_late(leg) != is_late(best))
+        return is_late(best);
+    return rank_of_leg(flight, leg) < rank_of_leg(flight, best);
+}
+
 struct leg *proxy_choose_best(const struct flight *flight)
 {
     const struct request *request = &flight->request;
@@ -73,7 +86,7 @@ struct leg *proxy_choose_best(const struct flight *flight)
     for (unsigned i = 0; i < request->branch_count; i++) {
         struct leg *leg = leg_of(request->branches[i]);
 
-        if (competes(leg) && (!best || rank_of_leg(flight, leg) < rank_of_leg(flight, best)))
+        if (competes(leg) && (!best || is_better(flight, leg, best)))
             best = leg;
     }
     return best;

@@ -46,12 +46,24 @@ static void answer_failed_relay(struct flight *flight, unsigned status)
     (void)!proxy_reply(flight->proxy, request, status, STR(""), STR(""), STR(""));
 }
 
+/* Whoever has hung up is told just that, whatever else went wrong. */
+static enum err find_launch_err(const struct flight *flight, unsigned *status)
+{
+    *status = flight->has_sent ? 0 : flight->launch_status;
+    if (flight->has_sent)
+        return ERR_NONE;
+    if (!flight->request.is_cancelled)
+        return flight->launch_err;
+    *status = 487;
+    return ERR_DENIED;
+}
+
 static void report_relay(struct flight *flight)
 {
     proxy_done_fn *done = flight->done;
     void *context = flight->done_context;
-    enum err err = flight->has_sent ? ERR_NONE : flight->launch_err;
-    unsigned status = flight->has_sent ? 0 : flight->launch_status;
+    unsigned status;
+    enum err err = find_launch_err(flight, &status);
 
     flight->done = NULL;
     if (err && !has_sent_legs(flight, flight->request.step))

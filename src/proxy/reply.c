@@ -29,8 +29,6 @@ static void on_txn_end(void *context, struct server_txn *txn)
     proxy_flight_release(flight_of(request));
 }
 
-static const struct server_txn_user txn_user = { on_txn_failure, on_txn_end };
-
 static enum err send_trying(struct flight *flight)
 {
     const struct proxy_settings *settings = &flight->proxy->settings;
@@ -41,6 +39,14 @@ static enum err send_trying(struct flight *flight)
                                       : STR("trying -- your call is important to us");
     return proxy_reply(flight->proxy, &flight->request, 100, reason, STR(""), STR(""));
 }
+
+static void on_txn_slow(void *context, struct server_txn *txn)
+{
+    (void)txn;
+    (void)!send_trying(flight_of((struct request *)context));
+}
+
+static const struct server_txn_user txn_user = { on_txn_failure, on_txn_end, on_txn_slow };
 
 enum err proxy_reply_open(struct flight *flight, bool no_100)
 {

@@ -69,12 +69,13 @@ static void remember_tag(struct leg *leg, struct str tag)
     leg->branch.to_tag = (struct str){ leg->tag, tag.len };
 }
 
+/* RFC 4320 §4.1: none but 100, of our own, for anything but an INVITE. */
 static void take_provisional(struct leg *leg, struct held *held)
 {
     struct flight *flight = flight_of_leg(leg);
 
     if (leg->branch.state != BRANCH_DONE && held->msg->status > 100 && held->verdict == 0 &&
-        !leg->is_replica && !flight->request.is_answered && flight->request.txn)
+        is_invite(leg) && !leg->is_replica && !flight->request.is_answered && flight->request.txn)
         (void)!send_upstream(flight, held, held->msg->status);
     proxy_held_free(held);
 }
@@ -362,12 +363,37 @@ static enum err answer_with(struct flight *flight, struct leg *best)
     return err;
 }
 
+/* RFC 4320 §4.2: who did not send an INVITE has given up himself by the time of a 408. */
+static bool comes_too_late(const struct flight *flight, const struct leg *best)
+{
+    const struct request *request = &flight->request;
+
+    return request->txn && request->msg->method != SIP_INVITE && best &&
+           best->branch.status == 408;
+}
+
+static void stay_silent(struct flight *flight, const struct leg *best)
+{
+    struct request *request = &flight->request;
+    struct proxy_user *user = &flight->proxy->user;
+
+    request->is_answered = true;
+    server_txn_release(request->txn);
+    if (user->on_final)
+        user->on_final(user->context, request, 408, sip_reason_phrase(408),
+                       best->final ? best->final->msg : NULL);
+}
+
 void proxy_response_answer(struct flight *flight)
 {
     struct request *request = &flight->request;
     struct leg *best = request->is_cancelled ? find_cancelled(flight) : proxy_choose_best(flight);
 
     request->winner = best ? &best->branch : NULL;
+    if (comes_too_late(flight, best)) {
+        stay_silent(flight, best);
+        return;
+    }
     if (best && best->final) {
         if (answer_with(flight, best) && !request->is_answered)
             answer_locally(flight, 500);

@@ -99,6 +99,14 @@ void txn_start_retransmit(struct txn *txn, msec t1, msec t2)
     timer_start(layer->wheel, &txn->retransmit, layer->wheel->now + txn->interval, fire_retransmit);
 }
 
+void txn_start_slow(struct txn *txn)
+{
+    struct txn_layer *layer = txn->layer;
+
+    timer_start(layer->wheel, &txn->retransmit, layer->wheel->now + 7 * layer->timers.t1,
+                fire_retransmit);
+}
+
 void txn_back_off(struct txn *txn, bool is_capped)
 {
     struct txn_layer *layer = txn->layer;

@@ -51,6 +51,7 @@ enum txn_event {
     TIMER_A = TIMER_RETRANSMIT,
     TIMER_E = TIMER_RETRANSMIT,
     TIMER_G = TIMER_RETRANSMIT,
+    TIMER_SLOW = TIMER_RETRANSMIT, /* RFC 4320 §4.1 */
     TIMER_B = TIMER_END,
     TIMER_D = TIMER_END,
     TIMER_F = TIMER_END,
@@ -137,6 +138,8 @@ void txn_handle(struct txn *txn, enum txn_event event, struct txn_input *input);
 /* Arms the timers; a retransmit timer starts with T1. */
 /* t1 and t2: 0 means those of the layer. */
 void txn_start_retransmit(struct txn *txn, msec t1, msec t2);
+/* Timer E of the client has come to T2 by then: T1 + 2*T1 + 4*T1. */
+void txn_start_slow(struct txn *txn);
 void txn_start_end(struct txn *txn, msec delay);
 /* Ends as soon as the stack is unwound. */
 void txn_end_soon(struct txn *txn);

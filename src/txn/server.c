@@ -36,6 +36,7 @@ void server_txn_resend(struct txn *txn, struct txn_input *input)
 void server_txn_abandon(struct txn *txn, struct txn_input *input)
 {
     (void)input;
+    timer_stop(txn->layer->wheel, &txn->retransmit);
     txn->state = ABANDONED;
     txn_start_end(txn, 64 * txn->layer->timers.t1);
 }
@@ -117,6 +118,8 @@ enum err server_txn_open(struct txn_layer *layer, const struct sip_msg *request,
     txn_reply_flow(request, source, false, &server->txn.flow);
     txn_track_call(server);
     txn_track_stream(&server->txn);
+    if (request->method != SIP_INVITE)
+        txn_start_slow(&server->txn);
     *out = server;
     return ERR_NONE;
 }

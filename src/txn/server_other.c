@@ -2,8 +2,18 @@
 /* Non-INVITE server transactions: RFC 3261 §17.2.2, figure 8. */
 #include "txn/layer.h"
 
+static void speak_up(struct txn *txn, struct txn_input *input)
+{
+    struct server_txn *server = CONTAINER_OF(txn, struct server_txn, txn);
+
+    (void)input;
+    if (server->user->on_slow)
+        server->user->on_slow(server->context, server);
+}
+
 static void proceed(struct txn *txn, struct txn_input *input)
 {
+    timer_stop(txn->layer->wheel, &txn->retransmit);
     server_txn_send(txn, input);
     txn->state = PROCEEDING;
 }
@@ -12,6 +22,7 @@ static void complete(struct txn *txn, struct txn_input *input)
 {
     const struct txn_timers *timers = &txn->layer->timers;
 
+    timer_stop(txn->layer->wheel, &txn->retransmit);
     server_txn_send(txn, input);
     txn->state = COMPLETED;
     txn_start_end(txn, txn->is_reliable ? timers->linger : 64 * timers->t1); /* timer J */
@@ -23,6 +34,7 @@ txn_table txn_server_other = {
         [REPLY_2XX] = complete,
         [REPLY_FAILURE] = complete,
         [RELEASED] = server_txn_abandon,
+        [TIMER_SLOW] = speak_up,
     },
     [PROCEEDING] = {
         [GOT_REQUEST] = server_txn_resend,

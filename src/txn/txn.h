@@ -37,6 +37,11 @@ struct server_txn_user {
      */
     void (*on_failure)(void *context, struct server_txn *txn, enum err why);
     void (*on_end)(void *context, struct server_txn *txn);
+    /*
+     * A request other than INVITE has no response yet, and its client repeats it as seldom as it
+     * ever will: time for a 100 (RFC 4320 §4.1). May be NULL.
+     */
+    void (*on_slow)(void *context, struct server_txn *txn);
 };
 
 struct client_txn_user {

@@ -34,7 +34,7 @@ static void on_end(void *context, struct server_txn *txn)
     world->txn = NULL;
 }
 
-static const struct server_txn_user user = { on_failure, on_end };
+static const struct server_txn_user user = { on_failure, on_end, NULL };
 
 static void world_open(struct world *world)
 {
