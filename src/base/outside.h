@@ -4,6 +4,7 @@
  * What the pure core needs from the outside, as a table of functions: implemented by net/ on real
  * sockets, and by the simulated world in tests. All calls and callbacks happen on the worker's thread.
  */
+#include <culvert/timer.h>
 #include <culvert/tls.h>
 
 /* Where a request is to go, before names are resolved (RFC 3263 §4). */
@@ -13,6 +14,7 @@ struct resolve_query {
     enum transport transport; /* of the URI, or the default */
     bool has_transport;       /* it was given explicitly */
     uint16_t socket;          /* to send from; SOCKET_ANY: choose by family */
+    bool is_secure;           /* sips: nothing but TLS will do */
 };
 
 typedef void resolve_done_fn(void *context, enum err err, const struct flow *hops, unsigned count);
@@ -30,6 +32,11 @@ struct outside {
      */
     void (*resolve)(struct outside *outside, const struct resolve_query *query, resolve_done_fn *done,
                     void *context);
+    /*
+     * What became of a hop that `resolve` gave: ERR_NONE it has answered; else it failed, and for
+     * `pause` ms (0: as configured) others of its name come before it. May be NULL.
+     */
+    void (*judge)(struct outside *outside, const struct flow *hop, enum err why, msec pause);
     /*
      * The peer of a connection is also known by another port (the one it listens on, by its Via):
      * what goes to its address and that port takes this connection as long as it lives. An alias of

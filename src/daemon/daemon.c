@@ -107,8 +107,8 @@ static enum err load_script(struct daemon *daemon)
 
 static enum err open_sockets(struct daemon *daemon)
 {
-    const struct settings *settings = &daemon->server->settings;
-    const struct net_limits limits = {
+    struct settings *settings = &daemon->server->settings;
+    struct net_limits limits = {
         .connections_max = (unsigned)settings->tcp_connections_max,
         .connections_per_ip = (unsigned)settings->tcp_connections_per_address,
         .tls_connections_max = (unsigned)settings->tls_connections_max,
@@ -127,6 +127,7 @@ static enum err open_sockets(struct daemon *daemon)
     enum err err = listeners_make(settings, &daemon->arena, &daemon->listeners,
                                   &daemon->listener_count);
 
+    settings_name_rules(settings, &limits.names);
     if (err)
         return err;
     err = net_sockets_open(daemon->listeners, daemon->listener_count, workers, &daemon->sockets);

@@ -29,6 +29,9 @@ static enum err set_alias(struct settings *settings, const struct script_setting
                           const struct script_place *place);
 static enum err add_module_path(struct settings *settings, const struct script_setting *setting,
                                 const struct script_place *place);
+static enum err set_udp_mtu_transport(struct settings *settings,
+                                      const struct script_setting *setting,
+                                      const struct script_place *place);
 
 #define NUMBER(name, field) { name, SETTING_NUMBER, offsetof(struct settings, field), NULL, NULL }
 #define TEXT(name, field) { name, SETTING_TEXT, offsetof(struct settings, field), NULL, NULL }
@@ -37,7 +40,10 @@ static enum err add_module_path(struct settings *settings, const struct script_s
 
 #define NO_PROCESSES "culvert is one process; threads are set with -n or workers="
 #define NO_POOLS "memory grows and shrinks as needed"
-#define OWN_RESOLVER "the resolver is asynchronous and follows resolv.conf"
+#define NO_COLLECTION "the name used longest ago makes room"
+#define OWN_OUTAGES "the list of failed destinations has a fixed size"
+#define ALL_FAILURES "every kind of failure counts; a failed destination is tried last, not left out"
+#define NO_SCTP "there is no SCTP"
 #define NO_NAMES "names of peers are never looked up to judge them"
 
 static const struct setting_row rows[] = {
@@ -84,6 +90,44 @@ static const struct setting_row rows[] = {
     NUMBER("add_rport", force_rport),
     NUMBER("server_id", server_id),
     TEXT("log_prefix", log_prefix),
+
+    TEXT("dns_servers", dns_servers),
+    NUMBER("dns_try_ipv6", dns.try_ipv6),
+    NUMBER("dns_try_naptr", dns.try_naptr),
+    NUMBER("dns_srv_lb", dns.srv_lb),
+    NUMBER("dns_srv_loadbalancing", dns.srv_lb),
+    NUMBER("dns_use_search_list", dns.use_search_list),
+    NUMBER("dns_retr_time", dns.retr_time),
+    NUMBER("dns_retr_no", dns.retr_no),
+    NUMBER("dns_servers_no", dns.servers_no),
+    NUMBER("dns_cache_init", dns.cache_init),
+    NUMBER("use_dns_cache", dns.use_cache),
+    NUMBER("dns_cache_flags", dns.cache_flags),
+    NUMBER("dns_cache_mem", dns.cache_mem),
+    NUMBER("dns_cache_negative_ttl", dns.negative_ttl),
+    NUMBER("dns_cache_min_ttl", dns.min_ttl),
+    NUMBER("dns_cache_max_ttl", dns.max_ttl),
+    NUMBER("dns_cache_stale_ttl", dns.stale_ttl),
+    NUMBER("use_dns_failover", dns.use_failover),
+    NUMBER("disable_dns_failover", dns.disable_failover),
+    NUMBER("dns_naptr_ignore_rfc", dns.naptr_ignore_rfc),
+    NUMBER("dns_udp_pref", dns.udp_pref),
+    NUMBER("dns_udp_preference", dns.udp_pref),
+    NUMBER("dns_tcp_pref", dns.tcp_pref),
+    NUMBER("dns_tcp_preference", dns.tcp_pref),
+    NUMBER("dns_tls_pref", dns.tls_pref),
+    NUMBER("dns_tls_preference", dns.tls_pref),
+    NUMBER("disable_dns_blacklist", dns.disable_blacklist),
+    NUMBER("use_dst_blocklist", dns.use_blocklist),
+    NUMBER("use_dst_blacklist", dns.use_blocklist),
+    NUMBER("dst_blocklist_expire", dns.blocklist_expire),
+    NUMBER("dst_blocklist_ttl", dns.blocklist_expire),
+    NUMBER("dst_blacklist_expire", dns.blocklist_expire),
+    NUMBER("dst_blacklist_ttl", dns.blocklist_expire),
+
+    NUMBER("udp_mtu", udp_mtu),
+    CALL("udp_mtu_try_proto", set_udp_mtu_transport),
+    NUMBER("pmtu_discovery", pmtu_discovery),
 
     NUMBER("tcp_max_connections", tcp_connections_max),
     NUMBER("tcp_connect_timeout", tcp_connect_timeout),
@@ -141,18 +185,24 @@ static const struct setting_row rows[] = {
     IGNORED("reply_to_via", "replies go where the request came from"),
     IGNORED("sip_warning", "no Warning header is added"),
     IGNORED("maxbuffer", "receive buffers are sized by the kernel's limit"),
-    IGNORED("dns_try_ipv6", OWN_RESOLVER),
-    IGNORED("dns_try_naptr", OWN_RESOLVER),
-    IGNORED("dns_srv_lb", OWN_RESOLVER),
-    IGNORED("dns_retr_time", OWN_RESOLVER),
-    IGNORED("dns_retr_no", OWN_RESOLVER),
-    IGNORED("dns_servers_no", OWN_RESOLVER),
-    IGNORED("dns_use_search_list", OWN_RESOLVER),
-    IGNORED("dns_cache_init", OWN_RESOLVER),
-    IGNORED("use_dns_cache", OWN_RESOLVER),
-    IGNORED("use_dns_failover", OWN_RESOLVER),
-    IGNORED("disable_dns_failover", OWN_RESOLVER),
-    IGNORED("disable_dns_blacklist", OWN_RESOLVER),
+    IGNORED("dns_slow_query_ms", "nobody waits for the DNS but the request that asks"),
+    IGNORED("dns_search_full_match", "what is found below a domain of the search list counts"),
+    IGNORED("dns_cache_gc_interval", NO_COLLECTION),
+    IGNORED("dns_cache_del_nonexp", NO_COLLECTION),
+    IGNORED("dns_cache_delete_nonexpired", NO_COLLECTION),
+    IGNORED("dns_cache_rec_pref", "the cache is filled by the DNS alone"),
+    IGNORED("dns_sctp_pref", NO_SCTP),
+    IGNORED("dns_sctp_preference", NO_SCTP),
+    IGNORED("dst_blocklist_init", "use_dst_blocklist decides"),
+    IGNORED("dst_blacklist_init", "use_dst_blocklist decides"),
+    IGNORED("dst_blocklist_mem", OWN_OUTAGES),
+    IGNORED("dst_blacklist_mem", OWN_OUTAGES),
+    IGNORED("dst_blocklist_gc_interval", OWN_OUTAGES),
+    IGNORED("dst_blacklist_gc_interval", OWN_OUTAGES),
+    IGNORED("dst_blocklist_udp_imask", ALL_FAILURES),
+    IGNORED("dst_blocklist_tcp_imask", ALL_FAILURES),
+    IGNORED("dst_blocklist_tls_imask", ALL_FAILURES),
+    IGNORED("dst_blocklist_sctp_imask", NO_SCTP),
     IGNORED("tls_send_timeout", "tcp_send_timeout holds for TLS too"),
     IGNORED("tls_client_domain_avp", "the profile is that of the peer's domain"),
     IGNORED("disable_core_dump", "core files follow the limits of the system"),
@@ -220,6 +270,8 @@ void settings_init(struct settings *settings)
         .control_socket = STR("culvert.sock"),
     };
     tls_settings_init(&settings->tls);
+    for (size_t i = 0; i < sizeof settings->dns / sizeof(int64_t); i++)
+        ((int64_t *)(void *)&settings->dns)[i] = -1;
     arena_init(&settings->arena, NULL, 1 << 20);
 }
 
@@ -465,6 +517,21 @@ static enum err add_module_path(struct settings *settings, const struct script_s
         return err ? err : str_copy(&settings->arena, text, &settings->module_path);
     return str_print(&settings->arena, &settings->module_path, STR_FMT ":" STR_FMT, STR_ARG(text),
                      STR_ARG(settings->module_path));
+}
+
+static enum err set_udp_mtu_transport(struct settings *settings,
+                                      const struct script_setting *setting,
+                                      const struct script_place *place)
+{
+    struct str name;
+    enum err err = value_to_str(&settings->arena, &setting->values[0], &name);
+
+    if (!err && transport_find(name, &settings->udp_mtu_transport)) {
+        script_complain(place, "\"" STR_FMT "\" is no transport; write TCP, TLS, or UDP for none",
+                        STR_ARG(name));
+        return ERR_SYNTAX;
+    }
+    return err;
 }
 
 /* OpenSER: -3 alert, -2 critical, -1 error, 1 warning, 2 notice, 3 info, 4 debug. */

@@ -9,6 +9,7 @@
 #include <culvert/log.h>
 
 #include "host/tls.h"
+#include "net/name_rules.h"
 #include "script/script.h"
 
 enum {
@@ -72,6 +73,21 @@ struct settings {
     struct str log_prefix;   /* with variables; put before the lines that a script logs */
     struct custom_setting *custom; /* the newest first */
 
+    struct str dns_servers; /* "192.0.2.53,[2001:db8::53]:53"; empty: those of the machine */
+    struct dns_settings {   /* -1: not set */
+        int64_t try_ipv6, try_naptr, srv_lb, use_search_list;
+        int64_t retr_time, retr_no, servers_no;
+        int64_t use_cache, cache_init, cache_flags, cache_mem;
+        int64_t negative_ttl, min_ttl, max_ttl, stale_ttl;
+        int64_t use_failover, disable_failover;
+        int64_t naptr_ignore_rfc, udp_pref, tcp_pref, tls_pref;
+        int64_t use_blocklist, disable_blacklist, blocklist_expire;
+    } dns;
+
+    int64_t udp_mtu;        /* requests of more bytes are sent by udp_mtu_transport; 0: never */
+    enum transport udp_mtu_transport;
+    int64_t pmtu_discovery; /* datagrams may not be fragmented on the way */
+
     int64_t tcp_connections_max, tcp_connect_timeout, tcp_send_timeout, tcp_lifetime;
     int64_t tcp_connections_per_address; /* accepted from one IPv4 address, or IPv6 /64 */
     int64_t tcp_strangers_max;           /* accepted ones on which nobody has proved who he is */
@@ -99,5 +115,9 @@ void settings_each_name(void (*visit)(void *visitor, struct str name), void *vis
 bool settings_want_tls(const struct settings *settings, bool *is_refused);
 /* "udp:192.0.2.1:5060", "tcp:[::1]", "192.0.2.1" as on the command line (-l) and in listen=. */
 MUST_USE enum err listen_spec_parse(struct str text, struct listen_spec *out);
+/* How names are resolved; texts are the settings'. */
+void settings_name_rules(struct settings *settings, struct name_rules *out);
+/* Only the first address of a name is tried. */
+bool settings_no_failover(const struct settings *settings);
 /* The threshold that `debug` means in a dialect. */
 enum log_level settings_log_level(const struct settings *settings, enum script_dialect dialect);

@@ -550,6 +550,9 @@ static struct proxy_settings proxy_settings_of(const struct server *server, stru
         .is_openser = server_is_openser(server),
         .rules = server->fork_rules,
         .is_multihomed = server->settings.is_multihomed != 0,
+        .no_failover = settings_no_failover(&server->settings),
+        .udp_mtu = (size_t)server->settings.udp_mtu,
+        .udp_mtu_transport = server->settings.udp_mtu_transport,
     };
     struct str line = server->settings.server_header;
 

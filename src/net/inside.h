@@ -14,6 +14,7 @@
 
 struct connection;
 struct datagrams;
+struct names;
 struct resolver;
 
 /* One of the worker's listen sockets. */
@@ -83,6 +84,8 @@ struct net {
     msec shaken_at;              /* the turn of the loop that the next is about */
     uint64_t shaking_ns;         /* spent on handshakes */
     struct datagrams *datagrams; /* what one call of the kernel fills */
+    struct names *names;
+    struct random_source *random; /* of the resolver */
     struct resolver *resolver;
     struct tally *tally;
 

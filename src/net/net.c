@@ -8,6 +8,8 @@
 
 #include "net/connection.h"
 #include "net/inside.h"
+#include "net/names.h"
+#include "net/outages.h"
 #include "net/resolver.h"
 #include "net/sockets.h"
 #include "net/tcp.h"
@@ -17,6 +19,7 @@
 
 enum {
     COMPLAINT_PAUSE = 60000, /* ms between two log lines about refused connections */
+    OUTAGE_TIME = 60000,     /* ms */
 };
 
 const struct transport_functions *transport_functions(enum transport transport)
@@ -167,6 +170,18 @@ static void net_resolve(struct outside *outside, const struct resolve_query *que
     resolver_resolve(net_of(outside)->resolver, query, done, context);
 }
 
+static void net_judge(struct outside *outside, const struct flow *hop, enum err why, msec pause)
+{
+    struct net *net = net_of(outside);
+    const struct name_rules *rules = &net->limits->names;
+    msec initial = rules->outage ? rules->outage : OUTAGE_TIME;
+
+    if (!why)
+        outages_forgive(net_outages(net->shared), hop);
+    else if (!rules->no_outages)
+        outages_note(net_outages(net->shared), hop, why, net_now(net), pause ? pause : initial);
+}
+
 static void net_alias(struct outside *outside, const struct flow *flow, uint16_t port)
 {
     if (flow->connection)
@@ -192,6 +207,72 @@ static enum err net_tls_fact(struct outside *outside, const struct flow *flow,
 struct outside *net_outside(struct net *net)
 {
     return &net->outside;
+}
+
+/* ---- what the resolver stands on ---- */
+
+static msec tell_now(void *context)
+{
+    return net_now(context);
+}
+
+static void start_timer(void *context, struct timer *timer, msec deadline, timer_fn *fire)
+{
+    net_timer_start(context, timer, deadline, fire);
+}
+
+static void stop_timer(void *context, struct timer *timer)
+{
+    struct net *net = context;
+
+    timer_stop(&net->wheel, timer);
+}
+
+static uint16_t choose_socket(void *context, enum transport transport, const struct addr *peer)
+{
+    return net_choose_socket(context, transport, peer);
+}
+
+static uint32_t identify(void *context, struct str host)
+{
+    const struct net *net = context;
+    struct tls *tls = shared_tls(net->shared);
+
+    return tls ? tls_identity(tls, host) : 0;
+}
+
+static void find_name(void *context, enum dns_kind kind, struct str name, name_done_fn *done,
+                      void *done_context)
+{
+    struct net *net = context;
+
+    names_find(net->names, kind, name, done, done_context);
+}
+
+static enum err open_resolver(struct net *net)
+{
+    struct resolver_ground ground = {
+        .context = net,
+        .rules = &net->limits->names,
+        .listeners = net->listeners,
+        .listener_count = net->listener_count,
+        .outages = net_outages(net->shared),
+        .now = tell_now,
+        .start_timer = start_timer,
+        .stop_timer = stop_timer,
+        .choose_socket = choose_socket,
+        .identify = identify,
+        .find_name = find_name,
+    };
+    enum err err = names_create(net->loop, ground.rules, net->tally, &net->names);
+
+    if (err)
+        return err;
+    net->random = random_system_create();
+    if (!net->random)
+        return ERR_NOMEM;
+    ground.random = net->random;
+    return resolver_create(&ground, &net->resolver);
 }
 
 /* ---- beginning and end ---- */
@@ -273,7 +354,7 @@ static enum err fill_net(struct net *net, struct net_sockets *sockets)
         return err;
     for (unsigned i = 0; i < net->listener_count; i++)
         net->ports[i].fd = -1;
-    if ((err = resolver_create(net, &net->resolver)))
+    if ((err = open_resolver(net)))
         return err;
     shared_join(net->shared, net, net->index);
     return open_ports(net, sockets);
@@ -287,6 +368,7 @@ static void init_net(struct net *net)
         .alias = net_alias,
         .trust = net_trust,
         .tls_fact = net_tls_fact,
+        .judge = net_judge,
     };
     net->limits = shared_limits(net->shared);
     net->tally = shared_tally(net->shared, net->index);
@@ -343,6 +425,8 @@ void net_destroy(struct net *net)
     shared_leave(net->shared, net->index);
     destroy_connections(net);
     resolver_destroy(net->resolver);
+    names_destroy(net->names);
+    random_system_destroy(net->random);
     for (unsigned i = 0; i < net->listener_count; i++)
         if (net->ports && net->ports[i].net)
             port_close(&net->ports[i]);

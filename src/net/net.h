@@ -10,12 +10,15 @@
 #include <culvert/sip.h>
 
 #include "base/outside.h"
+#include "net/name_rules.h"
 #include "sys/loop.h"
 
 struct net;
 struct net_sockets; /* the opened listen sockets of all workers */
 struct net_shared;  /* who owns which connection, counters */
 struct tls;         /* net/tls.h */
+struct name_report;
+struct outages;
 
 struct net_limits {
     unsigned connections_max;      /* of the whole server: 2048 */
@@ -31,6 +34,7 @@ struct net_limits {
     msec idle_timeout;             /* no traffic: 120000; a registered flow is kept by its keepalives */
     msec stranger_timeout;         /* no message from one we do not know: 30000 */
     size_t message_bytes;          /* 65535 */
+    struct name_rules names;
 };
 
 /*
@@ -83,10 +87,17 @@ struct net_counters {
     uint64_t evicted;                   /* strangers that had to make room */
     uint64_t handshakes, handshakes_failed;
     uint64_t strangers;                 /* connections of nobody we know */
+    uint64_t names_asked, names_failed; /* questions to the DNS; those that nobody answered */
 };
 
 /* From any thread. */
 void net_read_counters(struct net_shared *shared, struct net_counters *out);
+/* From any thread: what the workers remember of names; net_clear_names makes them ask again. */
+void net_each_name(struct net_shared *shared,
+                   void (*visit)(void *context, const struct name_report *report), void *context);
+unsigned net_clear_names(struct net_shared *shared);
+/* From any thread: the destinations that failed; see net/outages.h. */
+struct outages *net_outages(struct net_shared *shared);
 /* From any thread: one line for each connection ("tcp 1.2.3.4:5 -> …"). */
 void net_each_connection(struct net_shared *shared,
                          void (*visit)(void *context, const struct flow *flow, msec age, bool is_dialled),

@@ -13,6 +13,8 @@
 #include "base/list.h"
 #include "net/connection.h"
 #include "net/inside.h"
+#include "net/names.h"
+#include "net/outages.h"
 #include "net/tls.h"
 
 struct net_shared {
@@ -22,6 +24,7 @@ struct net_shared {
     uint64_t first_serial;
     struct tally *tallies; /* one a worker */
     struct tls *tls;       /* borrowed; NULL: no TLS */
+    struct outages *outages;
 
     uv_mutex_t lock; /* of all below */
     bool has_lock;
@@ -64,7 +67,7 @@ static enum err fill_shared(struct net_shared *shared)
     shared->has_ares = true;
     shared->tallies = calloc(shared->workers, sizeof *shared->tallies);
     shared->nets = calloc(shared->workers, sizeof(struct net *));
-    if (!shared->tallies || !shared->nets)
+    if (!shared->tallies || !shared->nets || outages_create(&shared->outages))
         return ERR_NOMEM;
     return make_secrets(shared);
 }
@@ -110,6 +113,7 @@ void net_shared_destroy(struct net_shared *shared)
     table_fini(&shared->by_id);
     table_fini(&shared->by_alias);
     table_fini(&shared->by_peer);
+    outages_destroy(shared->outages);
     free(shared->tallies);
     free(shared->nets);
     if (shared->has_ares)
@@ -672,4 +676,31 @@ void net_each_connection(struct net_shared *shared,
         visit(context, &entry->flow, age, entry->is_dialled);
     }
     uv_mutex_unlock(&shared->lock);
+}
+
+void net_each_name(struct net_shared *shared,
+                   void (*visit)(void *context, const struct name_report *report), void *context)
+{
+    uv_mutex_lock(&shared->lock);
+    for (unsigned worker = 0; worker < shared->workers; worker++)
+        if (shared->nets[worker])
+            names_each(shared->nets[worker]->names, visit, context);
+    uv_mutex_unlock(&shared->lock);
+}
+
+unsigned net_clear_names(struct net_shared *shared)
+{
+    unsigned count = 0;
+
+    uv_mutex_lock(&shared->lock);
+    for (unsigned worker = 0; worker < shared->workers; worker++)
+        if (shared->nets[worker])
+            count += names_clear(shared->nets[worker]->names);
+    uv_mutex_unlock(&shared->lock);
+    return count;
+}
+
+struct outages *net_outages(struct net_shared *shared)
+{
+    return shared->outages;
 }

@@ -26,14 +26,16 @@
     T(queue_full)                                                                                  \
     T(evicted)                                                                                     \
     T(handshakes)                                                                                  \
-    T(handshakes_failed)
+    T(handshakes_failed)                                                                           \
+    T(names_asked)                                                                                 \
+    T(names_failed)
 
 /* Written by one worker, read by any. */
 struct tally {
 #define T(name) _Atomic uint64_t name;
     NET_TALLY_TABLE(T)
 #undef T
-    char unused[16]; /* keeps workers off each other's cache lines */
+    char unused[64]; /* keeps workers off each other's cache lines */
 };
 
 static inline void tally_add(_Atomic uint64_t *number, uint64_t amount)

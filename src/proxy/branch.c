@@ -163,6 +163,16 @@ static void let_go(struct leg *leg)
     proxy_flight_release(flight_of_leg(leg));
 }
 
+/* ---- what becomes of a hop ---- */
+
+void proxy_leg_judge(const struct leg *leg, enum err why, msec pause)
+{
+    struct outside *outside = flight_of_leg(leg)->proxy->outside;
+
+    if (leg->is_resolved && outside->judge)
+        outside->judge(outside, &leg->branch.flow, why, pause);
+}
+
 /* ---- timers: fr_timer, then fr_inv_timer, neither beyond the lifetime of the request ---- */
 
 static msec deadline_of(const struct flight *flight)
@@ -203,7 +213,11 @@ static void time_out(struct leg *leg)
     bool is_silent = leg->branch.state == BRANCH_CALLING;
     unsigned status = leg->branch.is_cancelled ? 487 : 408;
 
-    if (leg->branch.state == BRANCH_DONE || (is_silent && proxy_leg_fail_over(leg)))
+    if (leg->branch.state == BRANCH_DONE)
+        return;
+    if (is_silent)
+        proxy_leg_judge(leg, ERR_TIMEOUT, 0);
+    if (is_silent && proxy_leg_fail_over(leg))
         return;
     give_up(leg);
     proxy_leg_lose(leg, status);
@@ -254,7 +268,11 @@ static void lose(struct leg *leg, enum err why)
     struct flight *flight = flight_of_leg(leg);
     unsigned status = leg->branch.target.has_flow ? 430 : 503;
 
-    if (leg->branch.state == BRANCH_DONE || proxy_leg_fail_over(leg))
+    if (leg->branch.state == BRANCH_DONE)
+        return;
+    if (why != ERR_TIMEOUT || leg->branch.state == BRANCH_CALLING)
+        proxy_leg_judge(leg, why, 0);
+    if (proxy_leg_fail_over(leg))
         return;
     if (why == ERR_TIMEOUT)
         status = 408;
@@ -334,6 +352,25 @@ static enum err open_txn(struct leg *leg, struct str via_branch, struct str byte
     return err;
 }
 
+/* A stream is tried at most once for a hop, and never where somebody has chosen UDP. */
+static bool may_stream(const struct leg *leg)
+{
+    return flight_of_leg(leg)->proxy->settings.udp_mtu && leg->is_resolved && !leg->has_transport &&
+           leg->streamed != leg->branch.hop_next;
+}
+
+/* True when the leg's flow is a stream now; its datagrams are the next hop to try. */
+static bool change_to_stream(struct leg *leg, size_t size)
+{
+    const struct proxy_settings *settings = &flight_of_leg(leg)->proxy->settings;
+
+    if (!may_stream(leg) ||
+        !proxy_hop_for_size(settings, &leg->branch.flow, size, &leg->branch.flow))
+        return false;
+    leg->streamed = leg->branch.hop_next--;
+    return true;
+}
+
 static enum err write_and_send(struct leg *leg)
 {
     struct flight *flight = flight_of_leg(leg);
@@ -349,6 +386,8 @@ static enum err write_and_send(struct leg *leg)
     if ((err = prepare_attempt(leg, &departure.via_branch)) ||
         (err = proxy_build_request(flight, &departure, &bytes)))
         return err;
+    if (change_to_stream(leg, bytes.len) && (err = proxy_build_request(flight, &departure, &bytes)))
+        return err;
     return open_txn(leg, departure.via_branch, bytes);
 }
 
@@ -357,7 +396,7 @@ static unsigned attempt(struct leg *leg, enum err *err)
 {
     struct flight *flight = flight_of_leg(leg);
     struct proxy_user *user = &flight->proxy->user;
-    bool has_more = leg->branch.hop_next < leg->branch.hop_count;
+    bool has_more = leg->branch.hop_next < leg->branch.hop_count || may_stream(leg);
     unsigned status;
 
     *err = ERR_NONE;
@@ -387,6 +426,8 @@ static unsigned send_next(struct leg *leg, enum err *err)
             leg->branch.edits = leg->clean;
         leg->branch.flow = leg->branch.hops[leg->branch.hop_next++];
         status = attempt(leg, err);
+        if (*err == ERR_UNREACHABLE)
+            proxy_leg_judge(leg, *err, 0);
     }
     return status;
 }
@@ -467,6 +508,8 @@ static void resolve(struct leg *leg)
     enum err err =
         proxy_hop_choose(flight, &leg->branch.target, flight->options.destination, &choice);
 
+    leg->is_resolved = !choice.has_flow && !leg->branch.target.ruid.len;
+    leg->has_transport = choice.query.has_transport;
     proxy_flight_hold(flight);
     if (err && choice.has_flow) {
         proxy_leg_fail(leg, err, 430);
@@ -487,8 +530,9 @@ void proxy_leg_start(struct leg *leg)
 {
     struct proxy_user *user = &flight_of_leg(leg)->proxy->user;
 
-    leg->has_failover =
-        !flight_of_leg(leg)->options.no_dns_failover && !leg->branch.request->no_failover;
+    leg->has_failover = !flight_of_leg(leg)->options.no_dns_failover &&
+                        !leg->branch.request->no_failover &&
+                        !flight_of_leg(leg)->proxy->settings.no_failover;
     leg->is_asked = true;
     proxy_flight_hold(flight_of_leg(leg));
     if (user->on_branch)

@@ -77,6 +77,9 @@ struct leg {
     bool is_pumping;
     unsigned breadth;       /* its share of Max-Breadth; 0: none is said */
     bool has_failover;      /* more than one hop may be tried */
+    bool is_resolved;       /* its hops come from a name or address, not from a binding */
+    bool has_transport;     /* the target says by which transport */
+    unsigned streamed;      /* branch.hop_next of the hop that a stream was tried for; 0: none */
     unsigned attempt;       /* at sending */
     struct sip_edits clean; /* the edits before on_branch_ready, for another attempt */
     struct held *queue;     /* responses in order; the first may be waiting for its reply route */
@@ -191,6 +194,12 @@ struct hop_choice {
     struct resolve_query query; /* when there is no flow */
 };
 
+/*
+ * RFC 3261 §18.1.1: the same hop by a transport that carries a request of that size. False when it
+ * is small enough, or we have no such socket, or were not told to.
+ */
+bool proxy_hop_for_size(const struct proxy_settings *settings, const struct flow *hop, size_t size,
+                        struct flow *out);
 enum err proxy_hop_choose(const struct flight *flight, const struct target *target,
                           struct str destination, struct hop_choice *out);
 /* Copies what the resolver found into the request's arena. */
@@ -237,6 +246,8 @@ bool proxy_flight_is_expired(const struct flight *flight);
 /* Tries the next address; false when there is none, or no use in it. */
 bool proxy_leg_fail_over(struct leg *leg);
 void proxy_leg_start_timer(struct leg *leg, bool is_ringing);
+/* Tells the outside what became of the hop being tried, unless it is the flow of a binding. */
+void proxy_leg_judge(const struct leg *leg, enum err why, msec pause);
 
 extern const struct client_txn_user proxy_leg_txn_user;
 

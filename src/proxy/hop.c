@@ -10,10 +10,11 @@ static enum err query_of_uri(const struct sip_uri *uri, struct resolve_query *ou
     struct sip_param param;
     enum err err;
 
-    if (uri->scheme != URI_SIP)
+    if (uri->scheme != URI_SIP && uri->scheme != URI_SIPS)
         return ERR_UNSUPPORTED;
     if ((err = sip_uri_transport(uri, &out->transport)))
         return err;
+    out->is_secure = uri->scheme == URI_SIPS;
     maddr = sip_param_value(uri->params, STR("maddr"));
     out->host = maddr.len ? maddr : uri->host;
     out->port = uri->has_port ? uri->port : 0;
@@ -99,6 +100,14 @@ static enum err choose_flow(const struct target *target, struct hop_choice *out)
     return ERR_NONE;
 }
 
+static bool has_listener(const struct proxy_settings *settings, enum transport transport)
+{
+    for (unsigned i = 0; i < settings->listener_count; i++)
+        if (settings->listeners[i].transport == transport)
+            return true;
+    return false;
+}
+
 enum err proxy_hop_choose(const struct flight *flight, const struct target *target,
                           struct str destination, struct hop_choice *out)
 {
@@ -119,6 +128,9 @@ enum err proxy_hop_choose(const struct flight *flight, const struct target *targ
     else
         err = query_of_uri_text(target->uri, &out->query);
     out->query.socket = target->socket;
+    if (!err && out->query.is_secure &&
+        !has_listener(&flight->proxy->settings, out->query.transport))
+        return ERR_UNSUPPORTED;
     return err;
 }
 
@@ -129,6 +141,49 @@ enum err proxy_hop_query(struct str destination, struct str routes, struct str u
     if (destination.len)
         return query_of_destination(destination, out);
     return routes.len ? query_of_list(routes, out) : query_of_uri_text(uri, out);
+}
+
+/* ---- large requests ---- */
+
+/* Rather one of the same address: it is where the peer expects us. */
+static uint16_t find_listener(const struct proxy_settings *settings, enum transport transport,
+                              const struct flow *hop)
+{
+    const struct listener *known =
+        hop->socket < settings->listener_count ? &settings->listeners[hop->socket] : NULL;
+    uint16_t found = SOCKET_ANY;
+
+    for (uint16_t i = 0; i < settings->listener_count; i++) {
+        const struct listener *listener = &settings->listeners[i];
+
+        if (listener->transport != transport || listener->bound.family != hop->peer.family)
+            continue;
+        if (known && addr_same_ip(&listener->bound, &known->bound))
+            return i;
+        if (found == SOCKET_ANY)
+            found = i;
+    }
+    return found;
+}
+
+bool proxy_hop_for_size(const struct proxy_settings *settings, const struct flow *hop, size_t size,
+                        struct flow *out)
+{
+    enum transport transport = settings->udp_mtu_transport;
+    uint16_t initial = transport_traits(TRANSPORT_UDP)->default_port;
+    struct flow other = *hop;
+
+    if (hop->transport != TRANSPORT_UDP || transport == TRANSPORT_UDP || settings->udp_mtu == 0 ||
+        size <= settings->udp_mtu)
+        return false;
+    other.transport = (uint8_t)transport;
+    other.socket = find_listener(settings, transport, hop);
+    if (other.peer.port == initial)
+        other.peer.port = transport_traits(transport)->default_port;
+    if (other.socket == SOCKET_ANY)
+        return false;
+    *out = other;
+    return true;
 }
 
 /* ---- what was found ---- */

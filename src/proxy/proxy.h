@@ -24,6 +24,9 @@ struct proxy_settings {
     struct fork_rules rules;
     struct str server_header; /* whole line with CRLF for our replies, or empty */
     bool is_multihomed;
+    bool no_failover;       /* only the first address of a name is tried */
+    size_t udp_mtu;         /* a larger request tries another transport first; 0: never */
+    enum transport udp_mtu_transport; /* that one; UDP: none */
 };
 
 struct proxy_user {

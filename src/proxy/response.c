@@ -108,12 +108,29 @@ static void keep_failure(struct leg *leg, struct held *held)
     proxy_choose_note(leg);
 }
 
+/* Retry-After: delta-seconds …; 0: it does not say. */
+static msec retry_after(const struct sip_msg *msg)
+{
+    const struct sip_hdr *hdr = sip_msg_find(msg, SIP_HDR_RETRY_AFTER, NULL);
+    struct str value = hdr ? str_trim(hdr->value) : STR("");
+    uint64_t seconds = 0;
+    size_t digits = 0;
+
+    while (digits < value.len && value.ptr[digits] >= '0' && value.ptr[digits] <= '9')
+        digits++;
+    if (str_to_uint((struct str){ value.ptr, digits }, 0, UINT32_MAX, &seconds))
+        return 0;
+    return seconds * 1000;
+}
+
 /* The reply route's own verdict, or the status that arrived. */
 static void lose(struct leg *leg, struct held *held, unsigned status)
 {
     struct flight *flight = flight_of_leg(leg);
     bool is_own = status != held->msg->status;
 
+    if (status == 503 && !is_own)
+        proxy_leg_judge(leg, ERR_EXHAUSTED, retry_after(held->msg));
     if (status == 503 && !is_own && proxy_leg_fail_over(leg)) {
         proxy_held_free(held);
         return;
@@ -258,6 +275,8 @@ static void note_progress(struct leg *leg, unsigned status)
 {
     if (leg->branch.state == BRANCH_DONE)
         return;
+    if (leg->branch.state == BRANCH_CALLING && status != 503)
+        proxy_leg_judge(leg, ERR_NONE, 0);
     if (status >= 200) {
         timer_stop(flight_of_leg(leg)->proxy->wheel, &leg->branch.timer);
         return;

@@ -267,17 +267,92 @@ static bool do_names(struct scene *scene, struct str rest)
                : scene_fail(scene, "names: how long?");
 }
 
+/* example.net 203.0.113.1 2001:db8::1 */
+static bool read_addrs(struct world_name *record, struct str rest, struct scene *scene)
+{
+    struct str word;
+
+    while (!str_is_empty(word = take_word(&rest))) {
+        if (addr_parse_ip(word, &record->addr))
+            return false;
+        record->kind = record->addr.family == ADDR_IPV4 ? DNS_IPV4 : DNS_IPV6;
+        world_add_name(scene->world, record);
+    }
+    return true;
+}
+
+static bool read_uint16(struct str *rest, uint16_t *out)
+{
+    uint64_t number = 0;
+    bool is_fine = !str_to_uint(take_word(rest), 0, UINT16_MAX, &number);
+
+    *out = (uint16_t)number;
+    return is_fine;
+}
+
+static void copy_word(struct str word, char *room, size_t size)
+{
+    if (word.len >= size)
+        abort();
+    memcpy(room, word.ptr, word.len);
+    room[word.len] = '\0';
+}
+
+/* example.net srv udp 10 50 gw.example.net:5070; "." instead of the target: not offered */
+static bool read_service(struct world_name *record, struct str rest, struct scene *scene)
+{
+    struct dns_service *service = &record->service;
+    struct str transport = take_word(&rest), target, port = { 0 };
+    bool is_tls = str_eq(transport, STR("tls")), is_fine;
+    struct str name;
+
+    is_fine = read_uint16(&rest, &service->priority) && read_uint16(&rest, &service->weight);
+    target = take_word(&rest);
+    if (str_eq(target, STR(".")))
+        target = STR("");
+    else
+        is_fine =
+            is_fine && str_split(target, ':', &target, &port) && read_uint16(&port, &service->port);
+    copy_word(target, service->target, sizeof service->target);
+    if (str_print(&scene->arena, &name, "_%s._" STR_FMT ".%s", is_tls ? "sips" : "sip",
+                  STR_ARG(is_tls ? STR("tcp") : transport), record->name))
+        abort();
+    record->name = scene_text(scene, name);
+    record->kind = DNS_SERVICE;
+    world_add_name(scene->world, record);
+    return is_fine;
+}
+
+/* example.net naptr 10 50 s SIP+D2U _sip._udp.example.net */
+static bool read_pointer(struct world_name *record, struct str rest, struct scene *scene)
+{
+    struct dns_pointer *pointer = &record->pointer;
+    bool is_fine = read_uint16(&rest, &pointer->order) && read_uint16(&rest, &pointer->preference);
+    struct str flag = take_word(&rest);
+
+    pointer->flag = flag.len == 1 ? flag.ptr[0] : '\0';
+    copy_word(take_word(&rest), pointer->service, sizeof pointer->service);
+    copy_word(take_word(&rest), pointer->replacement, sizeof pointer->replacement);
+    record->kind = DNS_POINTER;
+    world_add_name(scene->world, record);
+    return is_fine;
+}
+
 static bool do_name(struct scene *scene, struct str rest)
 {
-    struct str name = take_word(&rest);
-    struct addr addr;
+    struct world_name record = { .name = scene_text(scene, take_word(&rest)) };
+    struct str after = rest;
+    struct str what = take_word(&after);
 
     if (!open_world(scene))
         return false;
-    if (addr_parse(str_trim(rest), &addr))
-        return scene_fail(scene, "write: name example.com 192.0.2.9");
-    world_add_name(scene->world, scene_text(scene, name), &addr);
-    return true;
+    if (str_eq(what, STR("srv"))     ? read_service(&record, after, scene)
+        : str_eq(what, STR("naptr")) ? read_pointer(&record, after, scene)
+                                     : read_addrs(&record, rest, scene))
+        return true;
+    return scene_fail(scene,
+                      "write: name example.com 192.0.2.9, … srv udp 10 50 gw.example.com:5060, "
+                      "… naptr 10 50 s SIP+D2U _sip._udp.example.com");
 }
 
 static bool do_listen(struct scene *scene, struct str rest)

@@ -7,6 +7,7 @@
 
 #include <culvert/log.h>
 
+#include "net/outages.h"
 #include "store/store_internal.h"
 #include "support/simmedia.h"
 #include "support/simnat.h"
@@ -154,6 +155,7 @@ static bool seat_worker(struct world *world, unsigned index)
     seat->world = world;
     seat->index = index;
     world_seat_init(seat);
+    world_names_open(seat);
     prng_init(&seat->random, world->options.seed * 31 + index + world->connections_made * 17);
     if (worker_create(world->server, index, &seat->outside, &seat->random.source, world_now(world),
                       &seat->worker))
@@ -184,7 +186,8 @@ static bool start(struct world *world)
         memcpy(world->secret, world->server->secret, SECRET_BYTES);
     memcpy(world->server->secret, world->secret, SECRET_BYTES);
     server_set_listeners(world->server, world->listeners, world_listen(world));
-    if (server_start(world->server, world->worker_count))
+    settings_name_rules(&world->server->settings, &world->name_rules);
+    if (outages_create(&world->outages) || server_start(world->server, world->worker_count))
         return false;
     for (unsigned i = 0; i < world->worker_count; i++)
         if (!seat_worker(world, i))
@@ -216,9 +219,12 @@ static void stop(struct world *world)
     if (world->server)
         server_unload_modules(world->server);
     for (unsigned i = 0; i < world->worker_count; i++) {
+        world_names_close(&world->seats[i]);
         worker_destroy(world->seats[i].worker);
         world->seats[i].worker = NULL;
     }
+    outages_destroy(world->outages);
+    world->outages = NULL;
     world_unlisten(world);
     server_destroy(world->server);
     world->server = NULL;

@@ -9,12 +9,13 @@
 
 #include "host/host.h"
 #include "media/relay.h"
+#include "net/resolver.h"
 #include "support/simnet.h"
 
 enum {
     WORLD_WORKERS_MAX = 8,
     WORLD_LISTENERS_MAX = 8,
-    WORLD_NAMES_MAX = 16,
+    WORLD_NAMES_MAX = 64,
     WORLD_LOG_LINES = 400,
     WORLD_SQL_MAX = 32,
 };
@@ -32,10 +33,15 @@ struct world_options {
     bool is_talkative; /* logs to standard error */
 };
 
-/* What a name resolves to in this world. */
+/* A record of the DNS of this world. */
 struct world_name {
     const char *name;
-    struct addr addr; /* port 0: that of the query */
+    enum dns_kind kind;
+    union {
+        struct addr addr;
+        struct dns_service service;
+        struct dns_pointer pointer;
+    };
 };
 
 struct world_seat {
@@ -44,6 +50,7 @@ struct world_seat {
     struct outside outside;
     struct prng random;
     struct worker *worker;
+    struct resolver *resolver;
 };
 
 struct world {
@@ -63,6 +70,8 @@ struct world {
     struct prng random, location_random, media_random;
     struct world_name names[WORLD_NAMES_MAX];
     unsigned name_count;
+    struct name_rules name_rules; /* as the script has them */
+    struct outages *outages;      /* of the server that is running */
     bool has_slow_names;
     msec names_delay;
     uint8_t secret[SECRET_BYTES];
@@ -98,7 +107,7 @@ void world_run_for(struct world *world, msec duration);
 void world_deliver(struct world *world, const struct flow *flow, struct str bytes, bool is_stream);
 /* Runs a statement on the embedded database; false when it fails. */
 bool world_run_sql(struct world *world, const char *sql);
-void world_add_name(struct world *world, const char *name, const struct addr *addr);
+void world_add_name(struct world *world, const struct world_name *name);
 
 /* The host that the server's first address is at. */
 const struct sim_host *world_server_host(const struct world *world);

@@ -142,7 +142,7 @@ static bool fits(const struct world *world, uint16_t socket, unsigned transport,
            world->listeners[socket].bound.family == peer->family;
 }
 
-static uint16_t choose_socket(const struct world *world, uint16_t wish, unsigned transport,
+uint16_t world_choose_socket(const struct world *world, uint16_t wish, unsigned transport,
                               const struct addr *peer)
 {
     if (fits(world, wish, transport, peer))
@@ -157,7 +157,7 @@ static enum err send_datagram(struct world *world, const struct flow *flow, stru
 {
     uint16_t socket =
         flow->socket == SOCKET_ANY || fits(world, flow->socket, flow->transport, &flow->peer)
-            ? choose_socket(world, flow->socket, flow->transport, &flow->peer)
+            ? world_choose_socket(world, flow->socket, flow->transport, &flow->peer)
             : SOCKET_ANY;
 
     if (socket == SOCKET_ANY || flow->peer.port == 0)
@@ -181,7 +181,7 @@ static struct connection *find_connection(const struct world *world, const struc
 
 static struct connection *dial(struct world *world, const struct flow *flow)
 {
-    uint16_t socket = choose_socket(world, flow->socket, flow->transport, &flow->peer);
+    uint16_t socket = world_choose_socket(world, flow->socket, flow->transport, &flow->peer);
     struct connection *connection;
 
     if (socket == SOCKET_ANY || flow->peer.port == 0)
@@ -216,96 +216,9 @@ static enum err send_message(struct outside *outside, const struct flow *flow, s
     return flow->transport == TRANSPORT_TCP ? send_on_stream(world, flow, bytes) : ERR_UNREACHABLE;
 }
 
-/* ---- names ---- */
-
-struct question {
-    struct sim_event event;
-    struct flow hop;
-    enum err err;
-    resolve_done_fn *done;
-    void *context;
-};
-
-static void answer(struct simnet *net, struct sim_event *event)
-{
-    struct question *question = CONTAINER_OF(event, struct question, event);
-
-    (void)net;
-    question->done(question->context, question->err, &question->hop, question->err ? 0 : 1);
-    free(question);
-}
-
-static void drop_question(struct sim_event *event)
-{
-    free(CONTAINER_OF(event, struct question, event));
-}
-
-static bool find_name(const struct world *world, struct str host, struct addr *out)
-{
-    for (unsigned i = 0; i < world->name_count; i++)
-        if (str_ieq(host, str_of(world->names[i].name))) {
-            *out = world->names[i].addr;
-            return true;
-        }
-    return false;
-}
-
-static enum err resolve_now(const struct world *world, const struct resolve_query *query,
-                            struct flow *out)
-{
-    struct addr peer;
-
-    if (addr_parse_ip(query->host, &peer) && !find_name(world, query->host, &peer))
-        return ERR_UNRESOLVED;
-    if (query->port || peer.port == 0)
-        peer.port = query->port ? query->port : transport_traits(query->transport)->default_port;
-    *out = (struct flow){ .peer = peer, .transport = (uint8_t)query->transport };
-    out->socket = choose_socket(world, query->socket, query->transport, &peer);
-    return out->socket == SOCKET_ANY ? ERR_UNREACHABLE : ERR_NONE;
-}
-
-static void resolve(struct outside *outside, const struct resolve_query *query,
-                    resolve_done_fn *done, void *context)
-{
-    struct world *world = seat_of(outside)->world;
-    struct question *question;
-    struct addr ip;
-    struct flow hop;
-    enum err err = resolve_now(world, query, &hop);
-
-    if (!world->has_slow_names || !addr_parse_ip(query->host, &ip)) {
-        done(context, err, &hop, err ? 0 : 1);
-        return;
-    }
-    question = sim_alloc(sizeof *question);
-    *question = (struct question){ .event = { .fire = answer, .drop = drop_question },
-                                   .hop = hop,
-                                   .err = err,
-                                   .done = done,
-                                   .context = context };
-    simnet_schedule(&world->net, &question->event, world->names_delay);
-}
-
-void world_refuse_names(struct world *world)
-{
-    struct sim_event *event;
-
-    while ((event = simnet_take(&world->net, answer))) {
-        CONTAINER_OF(event, struct question, event)->err = ERR_UNRESOLVED;
-        answer(&world->net, event);
-    }
-}
-
-void world_add_name(struct world *world, const char *name, const struct addr *addr)
-{
-    if (world->name_count == WORLD_NAMES_MAX)
-        abort();
-    world->names[world->name_count++] = (struct world_name){ name, *addr };
-}
-
 void world_seat_init(struct world_seat *seat)
 {
-    seat->outside = (struct outside){ .send = send_message, .resolve = resolve };
+    seat->outside = (struct outside){ .send = send_message };
 }
 
 /* ---- listening ---- */

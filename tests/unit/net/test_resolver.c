@@ -165,7 +165,7 @@ static void answer_one(struct name_server *server)
         return;
     atomic_fetch_add(&server->questions, 1);
     question = read_question(query + DNS_HEADER, name, &type);
-    if (strcmp(name, "silent.test") == 0)
+    if (strcasecmp(name, "silent.test") == 0) /* names come in any case */
         return;
     answer = write_answer(query, out, name, type, question);
     sendto(server->fd, answer.ptr, answer.len, 0, (struct sockaddr *)&from, size);
@@ -274,7 +274,7 @@ static void check_rows(struct rig *rig, const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct resolve_query query = { str_of(rows[i].host), rows[i].port, rows[i].transport,
-                                       rows[i].has_transport, rows[i].socket };
+                                       rows[i].has_transport, rows[i].socket, false };
         struct result result;
 
         resolve(rig, &query, &result);
@@ -356,7 +356,7 @@ static void use_server(struct net *net, void *context)
     char text[ADDR_TEXT_MAX];
 
     assert_int_equal(
-        names_set_servers(resolver_names(net->resolver), addr_text(&server->bound, text)),
+        names_set_servers(net->names, addr_text(&server->bound, text)),
         ERR_NONE);
 }
 
@@ -383,7 +383,7 @@ static const struct row name_rows[] = {
     { "a transport without a service", "stream.test", 0, TRANSPORT_UDP, true, SOCKET_ANY,
       "udp:192.0.2.9:5060/0" },
     { "a service not offered", "refused.test", 0, TRANSPORT_UDP, true, SOCKET_ANY,
-      "udp:192.0.2.8:5060/0" },
+      "name has no address" },
     { "only the other family", "six.test", 5060, TRANSPORT_UDP, true, SOCKET_ANY,
       "name has no address" },
     { "no such name", "none.test", 0, TRANSPORT_UDP, false, SOCKET_ANY, "name has no address" },
@@ -434,7 +434,7 @@ static void test_those_who_ask_together_share_one_question(void **state)
     struct name_server server;
     struct rig *rig = open_with(&server);
     struct result result;
-    struct asking asking = { { STR("two.test"), 5060, TRANSPORT_UDP, false, SOCKET_ANY }, &result };
+    struct asking asking = { { STR("two.test"), 5060, TRANSPORT_UDP, false, SOCKET_ANY, false }, &result };
 
     (void)state;
     init_result(&result);
@@ -468,7 +468,7 @@ static void test_more_names_than_the_cache_holds_are_answered_too(void **state)
     struct name_server server;
     struct rig *rig = open_with(&server);
     struct result result;
-    struct asking asking = { { .port = 5060, .socket = SOCKET_ANY }, &result };
+    struct asking asking = { { .port = 5060, .socket = SOCKET_ANY, false }, &result };
 
     (void)state;
     init_result(&result);
@@ -491,7 +491,7 @@ static void test_a_silent_name_server_stops_nobody(void **state)
     struct flow flow = { .transport = TRANSPORT_UDP };
     int phone = peer_udp("127.0.0.1", &flow.peer);
     struct result result;
-    struct asking asking = { { STR("mute.test"), 0, TRANSPORT_UDP, false, SOCKET_ANY }, &result };
+    struct asking asking = { { STR("mute.test"), 0, TRANSPORT_UDP, false, SOCKET_ANY, false }, &result };
 
     (void)state;
     init_result(&result);
