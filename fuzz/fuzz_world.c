@@ -91,7 +91,7 @@ static void ask(struct theatre *theatre)
     struct str method = take_method(theatre);
     struct str target = targets[take(theatre) % (sizeof targets / sizeof targets[0])];
     unsigned how = take(theatre);
-    struct dialog *dialog;
+    struct phone_dialog *dialog;
     struct draft draft;
 
     if (str_is_empty(target) && phone_find_dialog(phone, NULL, &dialog) && dialog &&
@@ -177,7 +177,7 @@ static void break_connection(struct theatre *theatre)
 static void speak(struct theatre *theatre)
 {
     struct phone *phone = take_phone(theatre);
-    struct dialog *dialog;
+    struct phone_dialog *dialog;
     struct phone_call *call = phone_find_dialog(phone, NULL, &dialog);
     unsigned times = take(theatre) % 4;
 

@@ -8,6 +8,7 @@
  * before start(), read-only afterwards except for what it makes atomic or locks itself.
  */
 #include <culvert/command.h>
+#include <culvert/dialog.h>
 #include <culvert/regex.h>
 #include <culvert/run.h>
 
@@ -163,6 +164,9 @@ struct mod_hooks {
     /* A final response went upstream; `response` is NULL when it is our own. */
     void (*on_final)(struct module *module, struct run *run, unsigned status, struct str reason,
                      const struct sip_msg *response);
+    /* Something has happened to a dialog that is followed. After the last moment it is freed. */
+    void (*on_dialog)(struct module *module, struct worker *worker, struct dialog *dialog,
+                      enum dialog_moment moment);
     /* Every 100 ms on every worker; the argument tells which of how many. */
     void (*on_tick)(struct module *module, struct worker *worker, unsigned index, unsigned count,
                     msec now);

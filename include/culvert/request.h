@@ -118,6 +118,10 @@ struct request {
     uint8_t older_failures;          /* enum older_failures, for the next step alone */
     bool is_in_dialog_by_token;      /* a valid flow token routed it */
 
+    uint64_t dialog;                 /* number of the dialog that it belongs to; 0: none is known */
+    bool is_from_callee;             /* …and its sender */
+    bool follows_dialog;             /* it is the INVITE whose responses tell of that dialog */
+
     struct server_txn *txn;          /* NULL while stateless */
     uint32_t label;                  /* of the transaction: unique on its worker; 0: there was none yet */
     struct branch **branches;

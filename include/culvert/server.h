@@ -69,6 +69,8 @@ struct random_source *server_random(struct server *server);   /* for start(); on
 msec server_now(struct server *server);
 uint64_t server_wall_clock(struct server *server);
 struct str server_signature(const struct server *server);     /* "culvert/0.1.0", for Server headers */
+/* Index of a route[name], for dialog->timeout_route; ROUTE_NONE when there is none. */
+uint16_t server_find_route(const struct server *server, struct str name);
 /* The script is in OpenSER's dialect, else in Kamailio's: for the functions that differ. Known from start() on. */
 bool server_is_openser(const struct server *server);
 /*

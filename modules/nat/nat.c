@@ -12,7 +12,7 @@ enum { DIRECT_MAX = 32 };
 
 struct nat {
     int64_t keepalive_interval, keepalive_misses;
-    int64_t relay_media;
+    int64_t relay_media, end_silent_calls;
     struct str keepalive_method, latch;
     struct addr_net direct[DIRECT_MAX];
     unsigned direct_count;
@@ -63,10 +63,19 @@ static bool may_carry_media(const struct sip_msg *msg)
            msg->method == SIP_PRACK;
 }
 
+/* To be ended when their media dies. One call too many is carried all the same. */
+static void follow(const struct nat *nat, struct run *run)
+{
+    if (nat->end_silent_calls && run->msg->method == SIP_INVITE)
+        (void)!run_follow_dialog(run);
+}
+
 static unsigned on_branch(struct module *module, struct run *run)
 {
-    if (creates_dialog(run->msg))
+    if (creates_dialog(run->msg)) {
         run->request->record_route.is_wanted = true;
+        follow(module_state(module), run);
+    }
     return may_carry_media(run->msg) ? anchor(module, run) : 0;
 }
 
@@ -133,6 +142,9 @@ static const struct mod_param params[] = {
       .doc = "A binding is removed after this many OPTIONS without an answer; 0: never." },
     { .name = "relay_media", .type = PARAM_INT, .offset = offsetof(struct nat, relay_media),
       .initial = 1, .max = 1, .doc = "0: descriptions pass as they are." },
+    { .name = "end_silent_calls", .type = PARAM_INT,
+      .offset = offsetof(struct nat, end_silent_calls), .initial = 1, .max = 1,
+      .doc = "1: when the media of a call has died, and it is not on hold, both sides get a BYE." },
     { .name = "latch", .type = PARAM_STR, .offset = offsetof(struct nat, latch),
       .initial_text = "strict",
       .doc = "Whose media counts: \"strict\" the address that signals, \"site\" its network, \"any\"." },
@@ -191,6 +203,7 @@ static enum err start(struct module *module)
     nat->media.direct_count = nat->direct_count;
     nat->media.must_relay = true;
     server_location_rules(module_server(module))->uses_flows = true;
+    server_dialog_rules(module_server(module))->ends_silent = nat->end_silent_calls != 0;
     return err ? err : start_keepalive(module);
 }
 

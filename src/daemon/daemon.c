@@ -266,6 +266,8 @@ static void daemon_fini(struct daemon *daemon)
 {
     control_stop(daemon->control);
     workers_stop(daemon->workers);
+    if (daemon->server)
+        server_stop(daemon->server); /* its threads post to workers */
     store_close_to_workers(); /* so that runs which wait get to their end */
     workers_finish(daemon->workers);
     if (daemon->server)

@@ -54,6 +54,12 @@ void hooks_final(struct run *run, unsigned status, struct str reason, const stru
         module->desc->hooks.on_final(module, run, status, reason, response);
 }
 
+void hooks_dialog(struct worker *worker, struct dialog *dialog, enum dialog_moment moment)
+{
+    EACH_HOOK(worker->server, on_dialog, module)
+        module->desc->hooks.on_dialog(module, worker, dialog, moment);
+}
+
 void hooks_tick(struct worker *worker, msec now)
 {
     EACH_HOOK(worker->server, on_tick, module)

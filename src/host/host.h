@@ -14,6 +14,7 @@
 
 #include "base/outside.h"
 #include "base/table.h"
+#include "dialog/dialogs.h"
 #include "host/settings.h"
 #include "media/engine.h"
 #include "proxy/proxy.h"
@@ -31,6 +32,7 @@ enum {
     REQUEST_MEMORY_MAX = 512 * 1024, /* of one request with all its branches */
     SCRATCH_MEMORY_MAX = 1024 * 1024,
     ASK_TEXT_ROOM = 8192, /* of a request of our own, beside its headers, routes and body */
+    DIALOG_MOMENTS = DIALOG_FAILED + 1,
     TICK_INTERVAL = 100, /* ms between on_tick hooks */
 };
 
@@ -110,6 +112,8 @@ struct server {
     struct fork_rules fork_rules;
     struct tls *tls; /* NULL: no TLS */
     struct tls_source tls_source;
+    struct dialog_rules dialog_rules;
+    uint16_t dialog_routes[DIALOG_MOMENTS]; /* event routes; ROUTE_NONE */
     struct relay *relay;
     struct relay_interface *interfaces;
     struct sdp_limits sdp_limits;
@@ -121,6 +125,8 @@ struct server {
     struct core_counters {
         struct counter *requests, *responses, *malformed, *dropped, *replies, *forwarded, *steered,
             *media_timeouts, *media_exhausted, *media_limits, *unmatched, *asked;
+        struct counter *dialogs_active, *dialogs_early, *dialogs_processed, *dialogs_expired,
+            *dialogs_failed, *dialogs_refused, *out_of_order;
     } count;
     struct counter *txn_count[TXN_COUNTERS]; /* of all workers together, a tick old at most */
     struct log_gate media_warnings;
@@ -169,6 +175,8 @@ struct worker {
     struct txn_layer *txns;
     struct proxy *proxy;
     struct value *vars;
+    struct dialogs *dialogs;
+    struct request *dialog_cause; /* what is just telling a dialog something; NULL: nothing */
     struct timer tick;
     uint64_t txn_told[TXN_COUNTERS]; /* what this worker has added to the server's txn_count */
     void *owner; /* who runs it: set by the daemon, or by a test */
@@ -215,6 +223,21 @@ void hooks_tick(struct worker *worker, msec now);
 /* media_turn.c: a response has passed its routes; a request has its final answer. */
 void media_note_reply(const struct run *run);
 void media_note_final(const struct request *request, unsigned status);
+void hooks_dialog(struct worker *worker, struct dialog *dialog, enum dialog_moment moment);
+
+/* dialogs.c: how requests and responses move dialogs */
+extern const struct dialog_rules dialog_rules_usual;
+MUST_USE enum err dialogs_make_counters(struct server *server);
+MUST_USE enum err dialogs_start(struct worker *worker);
+void dialogs_find_routes(struct server *server);
+/* Finds the dialog of a request that claims to be in one; false: it is out of order. */
+bool dialogs_take_request(struct request *request);
+void dialogs_request_goes(struct run *run);
+void dialogs_response_goes(struct run *run);
+void dialogs_request_ends(struct request *request, unsigned status);
+/* The media of a call has died. */
+void dialogs_media_died(struct server *server, const struct relay_report *report);
+
 /* anchor.c: what run_media_anchor deferred in the request stage; 0 or the status to fail with. */
 unsigned media_anchor_deferred(struct run *run);
 /* media_end.c: frees the media of a branch that lost; keeps the winner's. */

@@ -23,17 +23,18 @@ static enum err make_core_counters(struct server *server)
         { "steered", &count->steered },
         { "requests_made", &count->asked },
         { "unmatched_responses", &count->unmatched },
+        { "out_of_order", &count->out_of_order },
         { "media_timeouts", &count->media_timeouts },
         { "media_exhausted", &count->media_exhausted },
         { "media_limits", &count->media_limits },
     };
+    enum err err = ERR_NONE;
 
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        enum err err = server_counter(server, "core", rows[i].name, rows[i].counter);
-        if (err)
-            return err;
-    }
-    return txn_counters_make(server);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !err; i++)
+        err = server_counter(server, "core", rows[i].name, rows[i].counter);
+    if (!err)
+        err = dialogs_make_counters(server);
+    return err ? err : txn_counters_make(server);
 }
 
 enum err server_create(const struct server_world *world, struct server **out)
@@ -50,6 +51,7 @@ enum err server_create(const struct server_world *world, struct server **out)
     hash_key_random(world->random, &server->steering_key);
     server->timers = (struct txn_timers){ 500, 4000, 5000, 32000, 5000 };
     server->location_rules = (struct location_rules){ .nat_bflag = -1, .cseq_delay = 20 };
+    server->dialog_rules = dialog_rules_usual;
     server->fr_timer = 30000;
     server->fr_inv_timer = 120000;
     if ((err = make_core_counters(server)) || (err = location_create(world->location_random, &server->location)))
@@ -259,6 +261,7 @@ enum err server_load(struct server *server, const char *path, const struct str *
         return err;
     server->main_route = program_route(server->program, STAGE_REQUEST, STR(""));
     server->reply_route = program_route(server->program, STAGE_CORE_REPLY, STR(""));
+    dialogs_find_routes(server);
     server->local_route = program_route(server->program, STAGE_LOCAL, STR(""));
     return compile_log_prefix(server, &host);
 }
@@ -278,6 +281,7 @@ static void on_media_timeout(void *context, const struct relay_report *report)
     log_notice("media of call " STR_FMT " ended: %s for too long (session of %llu s, %u streams)",
                STR_ARG(report->call_id), report->is_answered ? "silence" : "no answer",
                (unsigned long long)(report->age / 1000), report->stream_count);
+    dialogs_media_died(server, report);
 }
 
 static enum err parse_ports(const struct server *server, struct relay_settings *relay)

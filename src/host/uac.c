@@ -2,6 +2,8 @@
 /* Requests of our own: what is left out is made up, then the local route may change them. */
 #include "host/host.h"
 
+#include <culvert/transaction.h>
+
 #include "proxy/request.h"
 
 enum {

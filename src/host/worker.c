@@ -65,6 +65,8 @@ static unsigned on_branch_ready(void *context, struct branch *branch)
     status = hooks_branch(&run);
     if (!status)
         status = media_anchor_deferred(&run);
+    if (!status)
+        dialogs_request_goes(&run);
     return note_failure(request, status);
 }
 
@@ -79,6 +81,8 @@ static unsigned on_forward(void *context, struct request *request, const struct 
     status = hooks_forward(&run);
     if (!status)
         status = media_anchor_deferred(&run);
+    if (!status)
+        dialogs_request_goes(&run);
     return note_failure(request, status);
 }
 
@@ -94,6 +98,8 @@ static void reply_route_done(struct run *run)
         media_note_reply(run);
     if (!status && response->status / 100 == 2)
         media_branch_won(branch, response->to_tag);
+    if (!status)
+        dialogs_response_goes(run);
     run_end(run);
     proxy_reply_continue(branch, response, status);
 }
@@ -229,6 +235,7 @@ static void on_final(void *context, struct request *request, unsigned status, st
     media_note_final(request, status);
     if (ends_dialog(request, status))
         run_media_end(&run);
+    dialogs_request_ends(request, status);
 }
 
 static void on_end(void *context, struct request *request)
@@ -315,6 +322,11 @@ static void receive_request(struct worker *worker, struct request *request)
         break;
     case TXN_NEW:
         break;
+    }
+    if (!dialogs_take_request(request)) {
+        counter_add(worker->server->count.out_of_order, 1);
+        reply_statelessly(worker, request, 500, "CSeq out of order");
+        return;
     }
     run_request_route(worker, request);
 }
@@ -607,6 +619,8 @@ enum err worker_create(struct server *server, unsigned index, struct outside *ou
     arena_init(&worker->scratch, &worker->pool, SCRATCH_MEMORY_MAX);
     worker->vars = calloc(vars + 1, sizeof *worker->vars);
     err = worker->vars ? create_layers(worker) : ERR_NOMEM;
+    if (!err)
+        err = dialogs_start(worker);
     if (err) {
         worker_destroy(worker);
         return err;
@@ -625,6 +639,7 @@ void worker_destroy(struct worker *worker)
     timer_stop(&worker->wheel, &worker->tick);
     if (worker->index < SERVER_WORKERS_MAX)
         worker->server->workers[worker->index] = NULL;
+    dialogs_destroy(worker->dialogs);
     proxy_destroy(worker->proxy);
     txn_layer_destroy(worker->txns);
     if (worker->vars)

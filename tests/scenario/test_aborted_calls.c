@@ -50,7 +50,7 @@ static void caller_cancels(struct play *play)
 
 static bool has_answer(const struct phone *phone)
 {
-    struct dialog *dialog;
+    struct phone_dialog *dialog;
 
     return phone_find_dialog((struct phone *)phone, NULL, &dialog) && dialog && dialog->target.len;
 }
@@ -121,7 +121,7 @@ static void anybody_repeats(struct play *play)
 static void media_flows(struct play *play)
 {
     struct phone *phone = below(play, 2) ? &play->caller : any_callee(play);
-    struct dialog *dialog;
+    struct phone_dialog *dialog;
     struct phone_call *call = phone_find_dialog(phone, NULL, &dialog);
 
     if (call && dialog)

@@ -94,7 +94,7 @@ static void acknowledge(struct lossy *lossy)
 
 static void talk(struct lossy *lossy)
 {
-    struct dialog *a, *b;
+    struct phone_dialog *a, *b;
     struct phone_call *from = phone_find_dialog(&lossy->alice, NULL, &a);
     struct phone_call *to = phone_find_dialog(&lossy->bob, NULL, &b);
 

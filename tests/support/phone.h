@@ -27,8 +27,8 @@ struct heard {
 };
 
 /* What is known of the other side of one dialog. */
-struct dialog {
-    struct dialog *next;
+struct phone_dialog {
+    struct phone_dialog *next;
     struct str remote_tag;
     struct str remote; /* To of our requests */
     struct str target; /* Contact */
@@ -51,7 +51,7 @@ struct phone_call {
     struct str answered_to; /* To of the last final response to our INVITE */
     unsigned answered_status;
     bool offered;           /* our last INVITE, or theirs, had a description */
-    struct dialog *dialogs; /* the newest first */
+    struct phone_dialog *dialogs; /* the newest first */
     struct sim_socket audio, control;
     bool has_audio;
     unsigned sdp_version, audio_moves;
@@ -174,9 +174,9 @@ void phone_listen(struct phone *phone);  /* accepts connections at its port */
 
 /* ---- media ---- */
 
-struct phone_call *phone_find_dialog(struct phone *phone, const char *with, struct dialog **dialog);
+struct phone_call *phone_find_dialog(struct phone *phone, const char *with, struct phone_dialog **dialog);
 /* One packet of speech to where the other side wants it; false when that is not known. */
-bool phone_speak(struct phone *phone, struct phone_call *call, const struct dialog *dialog);
+bool phone_speak(struct phone *phone, struct phone_call *call, const struct phone_dialog *dialog);
 unsigned call_packets_from(const struct phone_call *call, const char *name);
 /* Where a description wants its audio; family NONE: nowhere. */
 struct addr sdp_find_audio(struct str body);

@@ -60,17 +60,17 @@ struct phone_call *phone_make_call(struct phone *phone, struct str call_id)
     return call;
 }
 
-struct dialog *call_find_dialog(const struct phone_call *call, struct str remote_tag)
+struct phone_dialog *call_find_dialog(const struct phone_call *call, struct str remote_tag)
 {
-    for (struct dialog *dialog = call->dialogs; dialog; dialog = dialog->next)
+    for (struct phone_dialog *dialog = call->dialogs; dialog; dialog = dialog->next)
         if (str_eq(dialog->remote_tag, remote_tag))
             return dialog;
     return NULL;
 }
 
-static struct dialog *make_dialog(struct phone_call *call, struct str remote_tag)
+static struct phone_dialog *make_dialog(struct phone_call *call, struct str remote_tag)
 {
-    struct dialog *dialog = arena_zalloc(&call->phone->arena, sizeof *dialog);
+    struct phone_dialog *dialog = arena_zalloc(&call->phone->arena, sizeof *dialog);
 
     if (!dialog)
         abort();
@@ -80,9 +80,9 @@ static struct dialog *make_dialog(struct phone_call *call, struct str remote_tag
     return dialog;
 }
 
-static void move_to_front(struct phone_call *call, struct dialog *dialog)
+static void move_to_front(struct phone_call *call, struct phone_dialog *dialog)
 {
-    struct dialog **link = &call->dialogs;
+    struct phone_dialog **link = &call->dialogs;
 
     while (*link != dialog)
         link = &(*link)->next;
@@ -91,7 +91,7 @@ static void move_to_front(struct phone_call *call, struct dialog *dialog)
     call->dialogs = dialog;
 }
 
-static void learn_routes(struct dialog *dialog, const struct siptext *text, bool is_reversed)
+static void learn_routes(struct phone_dialog *dialog, const struct siptext *text, bool is_reversed)
 {
     struct str route;
     unsigned count = 0;
@@ -106,7 +106,7 @@ static void learn_routes(struct dialog *dialog, const struct siptext *text, bool
     }
 }
 
-static void learn_media(struct dialog *dialog, const struct siptext *text)
+static void learn_media(struct phone_dialog *dialog, const struct siptext *text)
 {
     struct str type = siptext_value(text, STR("Content-Type"));
 
@@ -114,7 +114,7 @@ static void learn_media(struct dialog *dialog, const struct siptext *text)
         dialog->media = sdp_find_audio(text->body);
 }
 
-static void learn_target(struct dialog *dialog, const struct siptext *text)
+static void learn_target(struct phone_dialog *dialog, const struct siptext *text)
 {
     struct str contact;
 
@@ -127,7 +127,7 @@ static void follow_request(struct phone *phone, const struct siptext *text)
     struct phone_call *call = phone_find_call(phone, siptext_value(text, STR("Call-ID")));
     struct str from = siptext_value(text, STR("From")), number, rest;
     bool is_invite = str_eq(text->method, STR("INVITE"));
-    struct dialog *dialog;
+    struct phone_dialog *dialog;
     uint64_t cseq = 0;
 
     if (!call && (siptext_param(siptext_value(text, STR("To")), STR("tag")).len ||
@@ -173,7 +173,7 @@ static void follow_response(struct phone *phone, const struct siptext *text)
 {
     struct phone_call *call = phone_find_call(phone, siptext_value(text, STR("Call-ID")));
     struct str to = siptext_value(text, STR("To")), tag = siptext_param(to, STR("tag"));
-    struct dialog *dialog;
+    struct phone_dialog *dialog;
 
     if (!call || !(makes_dialog(text->method) || str_eq(text->method, STR("PRACK"))))
         return;
@@ -210,10 +210,10 @@ void phone_follow(struct phone *phone, const struct siptext *text)
         follow_response(phone, text);
 }
 
-struct phone_call *phone_find_dialog(struct phone *phone, const char *with, struct dialog **dialog)
+struct phone_call *phone_find_dialog(struct phone *phone, const char *with, struct phone_dialog **dialog)
 {
     for (struct phone_call *call = phone->calls; call; call = call->next)
-        for (struct dialog *one = call->dialogs; one; one = one->next)
+        for (struct phone_dialog *one = call->dialogs; one; one = one->next)
             if (!with || (str_starts(one->remote_tag, str_of(with)) &&
                           one->remote_tag.ptr[strlen(with)] == '-')) {
                 *dialog = one;
@@ -397,7 +397,7 @@ static void write_by_hop(struct draft *draft, struct str method, struct str to)
 }
 
 static void remember_invite(struct phone_call *call, struct str branch, struct str uri,
-                            const struct dialog *dialog)
+                            const struct phone_dialog *dialog)
 {
     call->invite_branch = branch;
     call->invite_uri = uri;
@@ -457,7 +457,7 @@ static void write_again(struct draft *draft, struct str method)
         remember_invite(call, branch, uri, NULL);
 }
 
-static void write_in_dialog(struct draft *draft, struct str method, const struct dialog *dialog)
+static void write_in_dialog(struct draft *draft, struct str method, const struct phone_dialog *dialog)
 {
     struct phone_call *call = draft->call;
     bool is_ack = str_eq(method, STR("ACK"));
@@ -472,7 +472,7 @@ static void write_in_dialog(struct draft *draft, struct str method, const struct
         remember_invite(call, branch, dialog->target, dialog);
 }
 
-static void write_within_call(struct draft *draft, struct str method, const struct dialog *dialog)
+static void write_within_call(struct draft *draft, struct str method, const struct phone_dialog *dialog)
 {
     struct phone_call *call = draft->call;
 
@@ -489,7 +489,7 @@ static void write_within_call(struct draft *draft, struct str method, const stru
 void phone_request(struct phone *phone, struct draft *draft, struct str method, struct str target,
                    const char *with, enum speech sdp)
 {
-    struct dialog *dialog = NULL;
+    struct phone_dialog *dialog = NULL;
 
     *draft = (struct draft){ .phone = phone };
     if (str_eq(method, STR("REGISTER"))) {

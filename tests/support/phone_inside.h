@@ -11,7 +11,7 @@ void phone_follow(struct phone *phone, const struct siptext *text);
 struct phone_call *phone_find_call(const struct phone *phone, struct str call_id);
 /* A new call with its own tag; its id too when none is given. */
 struct phone_call *phone_make_call(struct phone *phone, struct str call_id);
-struct dialog *call_find_dialog(const struct phone_call *call, struct str remote_tag);
+struct phone_dialog *call_find_dialog(const struct phone_call *call, struct str remote_tag);
 
 /* Opens the ports of a call when they are not open yet. */
 void call_open_audio(struct phone_call *call);

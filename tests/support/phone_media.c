@@ -136,7 +136,7 @@ struct addr sdp_find_audio(struct str body)
     return addr;
 }
 
-bool phone_speak(struct phone *phone, struct phone_call *call, const struct dialog *dialog)
+bool phone_speak(struct phone *phone, struct phone_call *call, const struct phone_dialog *dialog)
 {
     char packet[PACKET_BYTES] = { (char)0x80, 0 };
     unsigned number = ++call->packets_sent;

@@ -14,7 +14,7 @@ enum {
 struct speaker {
     struct phone *phone;
     struct phone_call *call;
-    struct dialog *dialog;
+    struct phone_dialog *dialog;
     unsigned before; /* packets heard from the other when it began */
 };
 

@@ -107,9 +107,8 @@ static void collect_errands(struct world *world)
 {
     struct list_node *node;
 
-    if (!world->options.has_slow_store)
-        return;
-    store_drain(world->store);
+    if (world->options.has_slow_store)
+        store_drain(world->store);
     pthread_mutex_lock(&world->errands_lock);
     while ((node = list_pop_front(&world->errands))) {
         struct errand *errand = CONTAINER_OF(node, struct errand, node);
@@ -137,6 +136,7 @@ static bool load(struct world *world)
         .now = tell_now,
         .wall_clock = tell_wall_clock,
         .context = world,
+        .post = post,
         .has_media = true,
         .make_media_engine = make_media_engine,
     };
@@ -203,10 +203,9 @@ static void finish_waiting(struct world *world)
 {
     struct sim_event *event;
 
-    if (world->options.has_slow_store) {
+    if (world->options.has_slow_store)
         store_close_to_workers();
-        collect_errands(world);
-    }
+    collect_errands(world);
     world_refuse_names(world);
     while ((event = simnet_take(&world->net, run_errand)))
         run_errand(&world->net, event);
