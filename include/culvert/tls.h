@@ -61,6 +61,16 @@ MUST_USE enum err tls_profile_set(struct tls_profile *profile, struct str key, s
                                   struct writer *why);
 
 /*
+ * Reads Kamailio's TLS configuration, `text` of the file `name`; `server` and `client` are what its
+ * default sections begin as. The texts of the profiles lie in `text` and in the arena.
+ */
+MUST_USE enum err tls_config_parse(const char *name, struct str text,
+                                   const struct tls_profile *server,
+                                   const struct tls_profile *client, struct arena *arena,
+                                   const struct tls_profile **out, unsigned *count,
+                                   struct writer *why);
+
+/*
  * Where profiles come from: called at the start and at each reload, on the thread that reloads.
  * Allocates in `arena`, which lives as long as the call. On failure `why` says what to do.
  */

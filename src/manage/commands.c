@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of the core: what the server knows, asked from outside. */
 #include "manage/command.h"
+#include "manage/commands_tls.h"
 
 #include <stdlib.h>
 
@@ -344,6 +345,9 @@ const struct mod_command core_manage_commands[] = {
     { "bindings", "[aor]", "Who is registered, and the flow each came from.", run_bindings },
     { "bindings.remove", "aor", "Forgets all bindings of an address-of-record.", run_binding_remove },
     { "media", "", "The media sessions with their ports, latches and counters.", run_media },
-    { "connections", "", "The open TCP connections.", run_connections },
+    { "connections", "", "The open connections of TCP and TLS.", run_connections },
+    { "tls.reload", "", "Reads all certificates again; what is connected stays.", tls_run_reload },
+    { "tls.list", "", "The TLS connections, and what their handshakes have shown.", tls_run_list },
+    { "tls.info", "", "The certificates in force.", tls_run_info },
     { 0 },
 };

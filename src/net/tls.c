@@ -308,7 +308,13 @@ static bool fits_name(const struct tls_profile *profile, struct str name)
     return is_it || (profile->name_match != TLS_NAME_EXACT && is_below(name, profile->name));
 }
 
-/* 0: not at all; an address counts more than a name, an exact port more than any. */
+/* The name in a client's profile for an address is what to call that peer, whatever was dialled. */
+static bool is_of_address(const struct tls_profile *profile)
+{
+    return profile->is_client && profile->addr.family != ADDR_NONE;
+}
+
+/* 0: not at all; an address counts less than a name, and an exact port more than any. */
 static unsigned rank(const struct tls_profile *profile, const struct addr *addr, struct str name)
 {
     unsigned rank = 1;
@@ -319,7 +325,7 @@ static unsigned rank(const struct tls_profile *profile, const struct addr *addr,
             return 0;
         rank += profile->addr.port ? 4 : 3;
     }
-    if (profile->name.len) {
+    if (profile->name.len && !is_of_address(profile)) {
         if (!fits_name(profile, name))
             return 0;
         rank += 8; /* who is asked for by name is more than where */

@@ -82,6 +82,15 @@ static void use_socket(struct connection *connection, const struct tls *tls)
     SSL_set_bio(connection->tls->ssl, bio, bio);
 }
 
+/* A peer that was dialled by its address may have a name in its profile. */
+static void take_name(struct tls_session *session, struct str name)
+{
+    if (name.len > TLS_NAME_MAX)
+        name.len = 0;
+    memcpy(session->domain, name.ptr, name.len);
+    session->domain[name.len] = '\0';
+}
+
 /* Whom we dial, and what it must show. */
 static const struct tls_row *choose_client(struct connection *connection, struct tls *tls)
 {
@@ -91,6 +100,8 @@ static const struct tls_row *choose_client(struct connection *connection, struct
     if (flow->identity && !tls_identity_name(tls, flow->identity, session->domain))
         return NULL;
     session->row = tls_find_client(session->generation, &flow->peer, str_of(session->domain));
+    if (session->row && !session->domain[0])
+        take_name(session, session->row->profile.name);
     return session->row;
 }
 
