@@ -20,6 +20,8 @@ struct listener {
     struct str name;            /* "udp:192.0.2.1:5060" */
 };
 
+struct script_place;
+
 struct location *server_location(struct server *server);
 /* What usrloc was told about bindings; registrar, nathelper and others go by it. */
 struct location_rules {
@@ -32,6 +34,12 @@ struct location_rules {
     bool drops_lost;        /* a binding goes when its connection does */
     uint64_t bindings_max;  /* of all together; 0: any number */
 };
+/*
+ * Networks, "address/bits" separated by semicolons, that media are never sent to and never taken from.
+ * While parameters are set only: the relay is made after them. A fault is reported at the place.
+ */
+MUST_USE enum err server_deny_media(struct server *server, struct str nets,
+                                    const struct script_place *place);
 struct location_rules *server_location_rules(struct server *server); /* written by start() only */
 
 /* What becomes of failures when the failure route tries other targets. */

@@ -86,6 +86,12 @@ static enum verdict end_media_session(struct call *call)
     return VERDICT_TRUE;
 }
 
+static enum err deny(struct module *module, const struct value *value,
+                     const struct script_place *place)
+{
+    return server_deny_media(module_server(module), value->text, place);
+}
+
 /* clang-format off */
 /* ---- the tables ---- */
 
@@ -112,6 +118,8 @@ static const struct mod_param params[] = {
       .doc = "Seconds between two pings of a binding with usrloc's nat_bflag; 0: none." },
     { .name = "disable", .type = PARAM_INT, .offset = offsetof(struct mediaproxy, disable),
       .doc = "1: media are left alone, and the functions say so." },
+    { .name = "denied", .type = PARAM_CALL, .set = deny,
+      .doc = "Networks that media are never sent to, separated by semicolons." },
     IGNORED("mediaproxy_socket", OWN_RELAY),
     IGNORED("mediaproxy_timeout", OWN_RELAY),
     IGNORED("sip_asymmetrics", LATCHED),

@@ -131,6 +131,12 @@ static enum err add_direct(struct module *module, const struct value *value,
     return ERR_NONE;
 }
 
+static enum err deny(struct module *module, const struct value *value,
+                     const struct script_place *place)
+{
+    return server_deny_media(module_server(module), value->text, place);
+}
+
 static const struct mod_param params[] = {
     { .name = "keepalive_interval", .type = PARAM_INT,
       .offset = offsetof(struct nat, keepalive_interval), .initial = 20, .max = 3600,
@@ -150,6 +156,8 @@ static const struct mod_param params[] = {
       .doc = "Whose media counts: \"strict\" the address that signals, \"site\" its network, \"any\"." },
     { .name = "direct", .type = PARAM_CALL, .set = add_direct,
       .doc = "Networks whose clients are not behind a NAT, separated by semicolons." },
+    { .name = "denied", .type = PARAM_CALL, .set = deny,
+      .doc = "Networks that media are never sent to, separated by semicolons." },
     { 0 },
 };
 

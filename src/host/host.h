@@ -29,6 +29,7 @@ enum {
     TXN_COUNTERS = 9,
     SECRET_BYTES = 32,
     SERVER_WORKERS_MAX = 256,
+    DENIED_MAX = 32,
     REQUEST_MEMORY_MAX = 512 * 1024, /* of one request with all its branches */
     SCRATCH_MEMORY_MAX = 1024 * 1024,
     ASK_TEXT_ROOM = 8192, /* of a request of our own, beside its headers, routes and body */
@@ -117,6 +118,8 @@ struct server {
     struct relay *relay;
     struct relay_interface *interfaces;
     struct sdp_limits sdp_limits;
+    struct addr_net media_denied[DENIED_MAX];
+    unsigned media_denied_count;
     struct txn_timers timers;
     msec fr_timer, fr_inv_timer;
 

@@ -301,6 +301,47 @@ static enum err parse_ports(const struct server *server, struct relay_settings *
     return ERR_NONE;
 }
 
+enum err server_deny_media(struct server *server, struct str nets,
+                           const struct script_place *place)
+{
+    struct str one;
+
+    while (!str_is_empty(nets)) {
+        if (!str_split(nets, ';', &one, &nets)) {
+            one = nets;
+            nets = (struct str){ 0 };
+        }
+        if (server->media_denied_count == DENIED_MAX ||
+            addr_net_parse(str_trim(one), &server->media_denied[server->media_denied_count])) {
+            script_complain(place, "\"" STR_FMT "\" is no network, or one too many; write address/bits",
+                            STR_ARG(one));
+            return ERR_SYNTAX;
+        }
+        server->media_denied_count++;
+    }
+    return ERR_NONE;
+}
+
+static struct rate_limit rate_of(int64_t packets, int64_t kbits)
+{
+    return (struct rate_limit){ .packets = packets > 0 ? (uint32_t)packets : 0,
+                                .bytes = kbits > 0 ? (uint32_t)(kbits * 125) : 0 };
+}
+
+/* The addresses that we listen on. */
+static enum err reserve_sockets(struct server *server, struct relay_settings *relay)
+{
+    struct addr *own = arena_alloc(&server->arena, (server->listener_count + 1) * sizeof *own);
+
+    if (!own)
+        return ERR_NOMEM;
+    for (unsigned i = 0; i < server->listener_count; i++)
+        own[i] = server->listeners[i].bound;
+    relay->reserved = own;
+    relay->reserved_count = server->listener_count;
+    return ERR_NONE;
+}
+
 static enum err create_relay(struct server *server, const struct relay_settings *settings)
 {
     const struct server_world *world = &server->world;
@@ -323,9 +364,15 @@ static enum err start_relay(struct server *server)
         .silence_timeout = (msec)settings->media_silence_timeout * 1000,
         .setup_timeout = (msec)settings->media_setup_timeout * 1000,
         .hold_timeout = (msec)settings->media_hold_timeout * 1000,
+        .audio_rate = rate_of(settings->media_audio_packets, settings->media_audio_kbits),
+        .other_rate = rate_of(settings->media_other_packets, settings->media_other_kbits),
+        .denied = server->media_denied,
+        .denied_count = server->media_denied_count,
     };
     enum err err = parse_ports(server, &relay);
 
+    if (!err)
+        err = reserve_sockets(server, &relay);
     if (!err)
         err = relay_interfaces_make(server, &server->interfaces, &relay.interface_count);
     if (err)

@@ -96,6 +96,8 @@ struct settings {
 
     struct str media_ports;  /* "30000-39999" */
     int64_t media_threads, media_silence_timeout, media_hold_timeout, media_setup_timeout;
+    int64_t media_audio_packets, media_audio_kbits; /* a second, of one party; 0: no cap */
+    int64_t media_other_packets, media_other_kbits;
     int64_t sdp_bytes_max, sdp_streams_max, sdp_attributes_max, sdp_candidates_max;
     struct str media_address; /* "local" or "local/advertised", comma-separated; empty: the listen addresses */
 };

@@ -90,6 +90,7 @@ static void put_relay(struct command *command, struct server *server)
     command_number(command, "media.strangers", (int64_t)counters.strangers);
     command_number(command, "media.invalid", (int64_t)counters.invalid);
     command_number(command, "media.unsendable", (int64_t)counters.unsendable);
+    command_number(command, "media.excess", (int64_t)counters.excess);
     command_number(command, "media.dropped", (int64_t)counters.dropped);
 }
 
@@ -268,6 +269,7 @@ static void put_leg(struct command *command, const char *name, const struct rela
     command_number(command, "strangers", (int64_t)(leg->rtp.strangers + leg->rtcp.strangers));
     command_number(command, "invalid", (int64_t)(leg->rtp.invalid + leg->rtcp.invalid));
     command_number(command, "unsendable", (int64_t)(leg->rtp.unsendable + leg->rtcp.unsendable));
+    command_number(command, "excess", (int64_t)(leg->rtp.excess + leg->rtcp.excess));
     if (leg->last_packet != MSEC_NEVER)
         command_number(command, "silent_ms", (int64_t)leg->last_packet);
     command_close(command);

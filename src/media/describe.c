@@ -244,6 +244,9 @@ static void describe_sender(const struct describing *d, struct leg *leg,
 
     memset(stream->media, 0, sizeof stream->media);
     write_str(&media, described->media);
+    stream->limit = str_ieq(described->media, STR("audio"))
+                        ? &stream->session->relay->settings.audio_rate
+                        : &stream->session->relay->settings.other_rate;
     /* until the answer, what flowed before the offer may go on */
     if (d->role != SDP_OFFER || profile > stream->profile)
         stream->profile = profile;

@@ -45,7 +45,7 @@ static bool is_allowed(const struct leg *leg, const struct addr *addr)
     default:
         break;
     }
-    return !relay_owns_port(relay, addr);
+    return !relay_refuses(relay, addr);
 }
 
 /*
@@ -175,6 +175,11 @@ static void receive(struct passage *p, const struct media_packet *packet,
         return;
     }
     learn_muxing(p, &packet->from);
+    if (!rate_allows(&leg->meter, leg->stream->limit, packet->count, p->now)) {
+        counters->excess++;
+        count(&totals->excess, 1);
+        return;
+    }
     forward(p, packet, counters, totals);
 }
 

@@ -3,6 +3,10 @@
 
 #include <stdlib.h>
 
+enum {
+    SHORT_REST = 500, /* ms: most of what is under way has arrived by then */
+};
+
 struct port_rest {
     msec until;
     uint16_t pair;
@@ -38,13 +42,25 @@ void port_pool_fini(struct port_pool *pool)
     *pool = (struct port_pool){ 0 };
 }
 
+static void wake_first(struct port_pool *pool)
+{
+    pool->idle[pool->idle_count++] = pool->resting[pool->resting_first].pair;
+    pool->resting_first = (pool->resting_first + 1) % pool->pair_count;
+    pool->resting_count--;
+}
+
+static bool has_rested(const struct port_pool *pool, msec now, msec short_of)
+{
+    return pool->resting_count > 0 && pool->resting[pool->resting_first].until <= now + short_of;
+}
+
 static void wake_rested(struct port_pool *pool, msec now)
 {
-    while (pool->resting_count > 0 && pool->resting[pool->resting_first].until <= now) {
-        pool->idle[pool->idle_count++] = pool->resting[pool->resting_first].pair;
-        pool->resting_first = (pool->resting_first + 1) % pool->pair_count;
-        pool->resting_count--;
-    }
+    while (has_rested(pool, now, 0))
+        wake_first(pool);
+    if (pool->idle_count == 0 && pool->rest > SHORT_REST &&
+        has_rested(pool, now, pool->rest - SHORT_REST))
+        wake_first(pool);
 }
 
 enum err port_pool_take(struct port_pool *pool, struct random_source *random, msec now,

@@ -3,7 +3,8 @@
 /*
  * The port pairs of one address: RTP on an even port, RTCP on the odd one above it. Pairs are drawn
  * at random, so that nobody can guess where the next call will be, and rest after use, so that late
- * packets of one call do not reach the next. Not locked, except that port_pool_has may be called
+ * packets of one call do not reach the next. When nothing else is left, the pair that has rested
+ * longest is used early, but not before half a second: a call with a small risk is better than none. Not locked, except that port_pool_has may be called
  * from any thread at any time.
  */
 #include <stdatomic.h>

@@ -18,6 +18,8 @@ static struct relay_settings with_defaults(const struct relay_settings *given)
     struct relay_settings settings = *given;
 
     settings.interfaces = NULL;
+    settings.reserved = NULL;
+    settings.denied = NULL;
     if (settings.port_min == 0)
         settings.port_min = 30000;
     if (settings.port_max == 0)
@@ -62,10 +64,37 @@ static enum err add_interface(struct relay *relay, const struct relay_interface 
     return err;
 }
 
+/* The caller's lists may go after relay_create. */
+static enum err copy_list(const void *from, size_t count, size_t size, const void **out)
+{
+    void *copy = count > 0 ? malloc(count * size) : NULL;
+
+    if (copy)
+        memcpy(copy, from, count * size);
+    *out = copy;
+    return count > 0 && !copy ? ERR_NOMEM : ERR_NONE;
+}
+
+static enum err copy_lists(struct relay *relay, const struct relay_settings *given)
+{
+    const void *reserved, *denied;
+    enum err err =
+        copy_list(given->reserved, given->reserved_count, sizeof *given->reserved, &reserved);
+
+    relay->settings.reserved = reserved;
+    if (err)
+        return err;
+    err = copy_list(given->denied, given->denied_count, sizeof *given->denied, &denied);
+    relay->settings.denied = denied;
+    return err;
+}
+
 static enum err fill_relay(struct relay *relay, const struct relay_settings *settings)
 {
-    enum err err = ERR_NONE;
+    enum err err = copy_lists(relay, settings);
 
+    if (err)
+        return err;
     relay->interfaces = calloc(settings->interface_count + 1UL, sizeof *relay->interfaces);
     relay->totals = aligned_alloc(_Alignof(struct lane_totals),
                                   relay->engine->lane_count * sizeof *relay->totals);
@@ -129,6 +158,8 @@ void relay_destroy(struct relay *relay)
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         lock_fini(&relay->shards[i].lock);
     lock_fini(&relay->pools);
+    free((void *)(uintptr_t)relay->settings.reserved);
+    free((void *)(uintptr_t)relay->settings.denied);
     free(relay->interfaces);
     free(relay->totals);
     free(relay);
@@ -244,6 +275,33 @@ bool relay_owns_port(const struct relay *relay, const struct addr *addr)
     return false;
 }
 
+static bool is_reserved(const struct relay *relay, const struct addr *addr)
+{
+    for (unsigned i = 0; i < relay->settings.reserved_count; i++) {
+        const struct addr *own = &relay->settings.reserved[i];
+
+        if (own->port == addr->port && (addr_same_ip(own, addr) || has_address(relay, addr)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_denied(const struct relay *relay, const struct addr *addr)
+{
+    for (unsigned i = 0; i < relay->settings.denied_count; i++) {
+        const struct addr_net *net = &relay->settings.denied[i];
+
+        if (addr_in_net(addr, &net->addr, net->bits))
+            return true;
+    }
+    return false;
+}
+
+bool relay_refuses(const struct relay *relay, const struct addr *addr)
+{
+    return relay_owns_port(relay, addr) || is_reserved(relay, addr) || is_denied(relay, addr);
+}
+
 static uint64_t load(const atomic_uint_fast64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
@@ -265,6 +323,7 @@ void relay_read_counters(struct relay *relay, struct relay_counters *out)
         out->strangers += load(&totals->strangers);
         out->invalid += load(&totals->invalid);
         out->unsendable += load(&totals->unsendable);
+        out->excess += load(&totals->excess);
         out->dropped += load(&totals->dropped);
     }
     lock_take(&relay->pools);

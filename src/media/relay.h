@@ -13,6 +13,7 @@
 #include <culvert/random.h>
 #include <culvert/timer.h>
 
+#include "media/rate.h"
 #include "sdp/exchange.h"
 
 struct relay;
@@ -34,12 +35,17 @@ struct relay_settings {
     uint16_t port_min;        /* 30000 */
     uint16_t port_max;        /* 39999 */
     unsigned threads;         /* relay threads; 0: one per core */
-    msec port_rest;           /* a freed pair is not used again for this long: 5000 */
+    msec port_rest;           /* a freed pair is not used again for this long, unless there is no other: 5000 */
     msec silence_timeout;     /* both directions silent this long while not held: the session ends: 60000 */
     msec setup_timeout;       /* the same before any packet came, and for sessions without answer: 180000 */
     msec hold_timeout;        /* the same while a stream is held: 3600000 */
+    struct rate_limit audio_rate, other_rate; /* of one party's leg; members that are 0: no cap */
     const struct relay_interface *interfaces;
     unsigned interface_count;
+    const struct addr *reserved; /* our own sockets: nothing is sent to these ports of our addresses */
+    unsigned reserved_count;
+    const struct addr_net *denied; /* networks that nothing is sent to, nor taken from */
+    unsigned denied_count;
 };
 
 /* Who ended a session and what went through it; for the log, the counters and accounting. */
@@ -48,6 +54,7 @@ struct relay_leg_counters {
     uint64_t strangers;          /* refused: from a source that the latch does not accept */
     uint64_t invalid;            /* refused: not RTP, RTCP or what the stream carries */
     uint64_t unsendable;         /* lost: the other party has no known or allowed address yet */
+    uint64_t excess;             /* lost: more than a party may send */
 };
 
 struct relay_leg_report {
@@ -149,7 +156,8 @@ void relay_end(struct relay *relay, struct str call_id, struct str tag, struct s
 
 struct relay_counters {
     uint64_t sessions, sessions_total, timeouts, ports_used, ports_total, exhausted;
-    uint64_t packets, bytes, strangers, invalid, unsendable, dropped; /* dropped: the kernel refused to send */
+    uint64_t packets, bytes, strangers, invalid, unsendable, excess;
+    uint64_t dropped; /* the kernel refused to send */
 };
 
 void relay_read_counters(struct relay *relay, struct relay_counters *out);

@@ -53,6 +53,7 @@ struct leg {
     bool is_muxing;    /* RTCP goes to the RTP port, as described or as seen */
     bool is_direct;    /* the party's description may be believed at once */
     bool is_described; /* by the party itself */
+    struct rate_meter meter; /* of both halves together */
     struct leg_half halves[HALVES];
     struct leg_before before;
 };
@@ -60,6 +61,7 @@ struct leg {
 struct stream {
     struct session *session;
     char media[16];
+    const struct rate_limit *limit;
     enum rtp_profile profile;
     bool is_held[RELAY_SIDES]; /* by the description of that side */
     bool is_agreed;            /* there has been an answer since its ports were opened */
@@ -97,7 +99,7 @@ struct session {
 /* Written by one lane, read by anybody; a line of its own keeps lanes out of each other's way. */
 struct lane_totals {
     _Alignas(64) atomic_uint_fast64_t packets;
-    atomic_uint_fast64_t bytes, strangers, invalid, unsendable, dropped;
+    atomic_uint_fast64_t bytes, strangers, invalid, unsendable, excess, dropped;
 };
 
 struct media_interface {
@@ -111,7 +113,7 @@ struct shard {
 };
 
 struct relay {
-    struct relay_settings settings; /* without its interfaces */
+    struct relay_settings settings; /* without its interfaces; the other lists are our own */
     struct relay_user user;
     struct media_engine *engine;
     struct hash_key key;
@@ -153,6 +155,8 @@ void relay_end_all(struct relay *relay);
 /* Opens a pair where the party can reach it. ERR_UNSUPPORTED: no interface of its family. */
 MUST_USE enum err relay_open_ports(struct relay *relay, const struct relay_party *party,
                                    struct leg *leg, msec now, struct media_ports **out);
+/* A port of our own, or a network that is denied: nothing is sent there. */
+bool relay_refuses(const struct relay *relay, const struct addr *addr);
 /* Is this pair (NULL: none) where the party can reach it? */
 bool relay_ports_suit(const struct relay *relay, const struct media_ports *ports,
                       const struct relay_party *party);

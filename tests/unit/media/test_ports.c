@@ -108,6 +108,26 @@ static void test_order_is_random(void **state)
 static void test_freed_pair_rests(void **state)
 {
     struct port_pool pool;
+    uint16_t first, second, third;
+
+    (void)state;
+    open_pool(&pool, 30000, 30005, 5000);
+    first = take(&pool, 1000);
+    second = take(&pool, 1000);
+    port_pool_give(&pool, second, 2000);
+    port_pool_give(&pool, first, 2100);
+    third = take(&pool, 6999); /* while there is another, the freed ones rest */
+    assert_true(third != first && third != second);
+    port_pool_give(&pool, third, 6999);
+    assert_int_equal(take(&pool, 7000), second);
+    assert_int_equal(take(&pool, 7100), first);
+    port_pool_fini(&pool);
+}
+
+/* The range is short: the longest rest counts, and half a second is the least. */
+static void test_rest_is_short_when_ports_are(void **state)
+{
+    struct port_pool pool;
     uint16_t first, second;
 
     (void)state;
@@ -115,11 +135,12 @@ static void test_freed_pair_rests(void **state)
     first = take(&pool, 1000);
     second = take(&pool, 1000);
     port_pool_give(&pool, second, 2000);
-    port_pool_give(&pool, first, 3000);
-    expect_exhausted(&pool, 6999);
-    assert_int_equal(take(&pool, 7000), second);
-    expect_exhausted(&pool, 7999);
-    assert_int_equal(take(&pool, 8000), first);
+    port_pool_give(&pool, first, 2100);
+    expect_exhausted(&pool, 2499);
+    assert_int_equal(take(&pool, 2500), second);
+    expect_exhausted(&pool, 2599);
+    assert_int_equal(take(&pool, 2600), first);
+    expect_exhausted(&pool, 9000);
     port_pool_fini(&pool);
 }
 
@@ -178,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_each_pair_is_given_once),
         cmocka_unit_test(test_order_is_random),
         cmocka_unit_test(test_freed_pair_rests),
+        cmocka_unit_test(test_rest_is_short_when_ports_are),
         cmocka_unit_test(test_knows_both_ports_of_a_pair),
         cmocka_unit_test(test_never_leaks),
     };

@@ -134,10 +134,17 @@ static void open_world(struct world *world, uint16_t port_max)
         { .local = at("10.0.0.1"), .advertised = at("198.51.100.1") },
         { .local = at("2001:db8:9::1"), .advertised = at("2001:db8:9::1") },
     };
+    const struct addr reserved = at("192.0.2.1:5060");
+    const struct addr_net denied = { .addr = at("198.18.0.0"), .bits = 15 };
     const struct relay_settings settings = {
         .port_min = 30000,
         .port_max = port_max,
         .port_rest = 5 * SECOND,
+        .audio_rate = { .packets = 400, .bytes = 250000 },
+        .reserved = &reserved,
+        .reserved_count = 1,
+        .denied = &denied,
+        .denied_count = 1,
         .interfaces = interfaces,
         .interface_count = 3,
     };
@@ -484,6 +491,54 @@ static void test_own_ports_are_no_destination(void **state)
     /* and from such a port nothing is taken, although the signalling came from that address */
     assert_int_equal(send_rtp(&call.world, &own, &call.b.anchor.address), 0);
     assert_int_equal(counters_of(&call.world).strangers, 1);
+    hang_up(&call);
+}
+
+/* security ROUTE-3: nothing is sent to such a place, and nothing is learned from it. */
+static void expect_refused(const char *place)
+{
+    struct call call;
+
+    open_world(&call.world, 39999);
+    call.a = natted("alice", "203.0.113.7");
+    call.b = natted("bob", "198.51.100.9");
+    call.b.signalling = call.b.described = call.b.media = at(place);
+    offer(&call.world, "b1", &call.a, &call.b);
+    answer(&call.world, "b1", &call.b, &call.a);
+    assert_int_equal(send_rtp(&call.world, &call.a.media, &call.a.anchor.address), 0);
+    assert_int_equal(send_rtp(&call.world, &call.b.media, &call.b.anchor.address), 0);
+    assert_int_equal(counters_of(&call.world).strangers, 1);
+    relay_end(call.world.relay, STR("call"), STR(""), STR(""));
+    close_world(&call.world);
+}
+
+static void test_places_that_nothing_is_sent_to(void **state)
+{
+    (void)state;
+    expect_refused("192.0.2.1:5060");    /* our own signalling */
+    expect_refused("198.51.100.1:5060"); /* the same port under another name of ours */
+    expect_refused("198.19.255.1:4000"); /* denied by the operator */
+    expect_refused("127.0.0.1:4000");
+    expect_refused("169.254.169.254:80");
+    expect_refused("224.0.0.1:4000");
+}
+
+/* security MEDIA-9: a party that floods gets its cap, and the other call all it sends. */
+static void test_flood_is_capped(void **state)
+{
+    struct call call;
+    unsigned passed = 0;
+
+    (void)state;
+    set_up(&call);
+    expect_two_way(&call.world, &call.a, &call.b);
+    for (int i = 0; i < 10000; i++, call.world.fake.now += i % 5 == 0) {
+        passed += send_rtp(&call.world, &call.a.media, &call.a.anchor.address);
+        if (i % 100 == 0)
+            expect_hears(&call.world, &call.b, &call.a);
+    }
+    assert_in_range(passed, 1000, 1300); /* two seconds at 400, and a burst */
+    assert_int_equal(counters_of(&call.world).excess, 10000 - passed);
     hang_up(&call);
 }
 
@@ -1275,6 +1330,123 @@ static void test_random_lives_leak_no_port(void **state)
     close_world(&world);
 }
 
+/* What the two parties have agreed on, kept by hand: an offer counts once it is answered. */
+struct turns {
+    struct call call;
+    uint32_t cseq;
+    struct addr at_a, at_b; /* the ports that they were told at first */
+    bool has_video, offers_video;
+};
+
+static enum err turn(struct turns *turns, bool is_from_a, enum sdp_carrier carrier,
+                     bool is_response, bool has_video)
+{
+    struct phone *from = is_from_a ? &turns->call.a : &turns->call.b;
+    struct phone *to = is_from_a ? &turns->call.b : &turns->call.a;
+    struct sdp sdp = audio_sdp(&from->described);
+    struct relay_describe what = describe_of(&turns->call.world, reoffer, from, to, &sdp);
+    struct sdp_anchor anchors[SDP_STREAMS_MAX];
+    enum err err;
+
+    what.carrier = carrier;
+    what.is_response = is_response;
+    what.cseq = turns->cseq;
+    if (has_video)
+        add_stream(&sdp, audio_at(&from->described));
+    if (carrier == SDP_REFUSES || carrier == SDP_ACCEPTS) {
+        relay_note(turns->call.world.relay, &what);
+        return ERR_NONE;
+    }
+    err = relay_describe(turns->call.world.relay, &what, anchors);
+    if (!err)
+        to->anchor = anchors[0];
+    return err;
+}
+
+/* The phone opens another port, as seen from outside its NAT too. */
+static void move(struct turns *turns, struct phone *phone)
+{
+    phone->described.port =
+        (uint16_t)(4000 + 2 * random_below(&turns->call.world.prng.source, 1000));
+    phone->media.port = (uint16_t)(50000 + 2 * random_below(&turns->call.world.prng.source, 5000));
+}
+
+static void speak(struct turns *turns, const struct phone *a_was, const struct phone *b_was)
+{
+    struct world *world = &turns->call.world;
+
+    for (uint32_t n = random_below(&world->prng.source, 6); n > 0; n--) {
+        bool is_a = random_below(&world->prng.source, 2),
+             is_late = random_below(&world->prng.source, 3) == 0;
+        const struct phone *phone = is_a ? &turns->call.a : &turns->call.b;
+
+        world->fake.now += random_below(&world->prng.source, 40);
+        send_rtp(world, is_late ? &(is_a ? a_was : b_was)->media : &phone->media,
+                 &phone->anchor.address);
+    }
+}
+
+/* One offer with what becomes of it, the parties moving and speaking meanwhile. */
+static void take_turns(struct turns *turns)
+{
+    struct random_source *random = &turns->call.world.prng.source;
+    struct phone a_was = turns->call.a, b_was = turns->call.b;
+    bool is_from_a = random_below(random, 2), is_late_offer = random_below(random, 4) == 0;
+    bool wants_video = random_below(random, 2);
+    struct phone *offerer = is_from_a ? &turns->call.a : &turns->call.b;
+    struct phone *answerer = is_from_a ? &turns->call.b : &turns->call.a;
+
+    turns->cseq++;
+    if (random_below(random, 2))
+        move(turns, offerer);
+    turn(turns, is_from_a, is_late_offer ? SDP_CARRIES_EITHER : SDP_CARRIES_OFFER, is_late_offer,
+         wants_video);
+    speak(turns, &a_was, &b_was);
+    if (!is_late_offer && random_below(random, 3) == 0)
+        turn(turns, !is_from_a, SDP_CARRIES_PREVIEW, true, wants_video);
+    if (random_below(random, 4) == 0) { /* refused: both go back to where they were */
+        turn(turns, is_late_offer ? is_from_a : !is_from_a, SDP_REFUSES, true, false);
+        turns->call.a.described = a_was.described;
+        turns->call.b.described = b_was.described;
+        turns->call.a.media = a_was.media;
+        turns->call.b.media = b_was.media;
+        return;
+    }
+    if (random_below(random, 2))
+        move(turns, answerer);
+    turn(turns, !is_from_a, SDP_CARRIES_ANSWER, !is_late_offer, wants_video);
+    turns->has_video |= wants_video;
+    speak(turns, &a_was, &b_was);
+}
+
+/* needs 1, 14, 15: whatever was offered, refused, answered, moved and late, in any order: the ports
+ * stay, none is lost, and within 10 packets both hear each other where they are. */
+static void test_random_turns_settle(void **state)
+{
+    struct turns turns = { .cseq = 1 };
+
+    (void)state;
+    set_up(&turns.call);
+    prng_init(&turns.call.world.prng, 15);
+    turns.at_a = turns.call.a.anchor.address;
+    turns.at_b = turns.call.b.anchor.address;
+    for (int i = 0; i < 10000; i++) {
+        take_turns(&turns);
+        assert_true(eq(&turns.call.a.anchor.address, &turns.at_a));
+        assert_true(eq(&turns.call.b.anchor.address, &turns.at_b));
+        assert_int_equal(pairs_used(&turns.call.world), turns.has_video ? 4 : 2);
+        turns.call.world.fake.now += 500;
+        for (int n = 0; n < 10; n++) {
+            turns.call.world.fake.now += 20;
+            send_rtp(&turns.call.world, &turns.call.a.media, &turns.at_a);
+            send_rtp(&turns.call.world, &turns.call.b.media, &turns.at_b);
+        }
+        expect_hears(&turns.call.world, &turns.call.a, &turns.call.b);
+        expect_hears(&turns.call.world, &turns.call.b, &turns.call.a);
+    }
+    hang_up(&turns.call);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1283,6 +1455,8 @@ int main(void)
         cmocka_unit_test(test_early_media_needs_no_answer),
         cmocka_unit_test(test_where_descriptions_are_believed),
         cmocka_unit_test(test_own_ports_are_no_destination),
+        cmocka_unit_test(test_places_that_nothing_is_sent_to),
+        cmocka_unit_test(test_flood_is_capped),
         cmocka_unit_test(test_own_ports_are_known_by_both_names),
         cmocka_unit_test(test_fork_to_three_in_any_order),
         cmocka_unit_test(test_branches_of_a_fork_do_not_hear_each_other),
@@ -1315,6 +1489,7 @@ int main(void)
         cmocka_unit_test(test_description_is_rewritten),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_random_lives_leak_no_port),
+        cmocka_unit_test(test_random_turns_settle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
