@@ -180,6 +180,9 @@ struct media_options {
     const struct addr_net *direct; /* signalling sources that are not behind a NAT */
     unsigned direct_count;
     bool replace_origin;
+    bool is_asymmetric;    /* the sender receives where it says, not where it sends from */
+    bool is_direct;        /* its description may be believed, whatever `direct` says */
+    struct addr address;   /* what the description names in place of the relay's; family NONE: that */
     struct str extra_line; /* a line, without its end, to put behind the description; empty: none */
     bool must_relay; /* a description that cannot be anchored fails the branch: 488, 503 */
 };
@@ -199,5 +202,19 @@ enum media_result {
  * everywhere else the description is rewritten at once.
  */
 enum media_result run_media_anchor(struct run *run, const struct media_options *options);
-/* Ends the media of this dialog (or of this branch, in a reply; or of the whole call for CANCEL). */
+/*
+ * Ends the media of this dialog, or of this branch in a reply. A CANCEL ends nothing: it may lose the
+ * race against a 200, and the branches that it does end give their ports back by themselves.
+ */
 void run_media_end(struct run *run);
+
+/* What the relay has seen of a call, all its streams together. */
+struct media_totals {
+    struct {
+        uint64_t packets, bytes, lost; /* lost: not sent on, for whatever reason */
+    } rtp[2], rtcp[2];                 /* from the caller, from the callee */
+    uint64_t silence;                  /* seconds since the last packet */
+};
+
+/* ERR_NOT_FOUND: nothing is relayed for the call of run->msg. */
+MUST_USE enum err run_media_totals(const struct run *run, struct media_totals *out);

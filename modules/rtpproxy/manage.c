@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manage.h"
 
-enum verdict media_anchor(struct call *call, bool replace_origin)
+enum verdict media_anchor(struct call *call, const struct media_options *options)
 {
-    static const struct media_options plain = { .policy = MEDIA_STRICT };
-    static const struct media_options with_origin = { .policy = MEDIA_STRICT,
-                                                      .replace_origin = true };
-
-    switch (run_media_anchor(call->run, replace_origin ? &with_origin : &plain)) {
+    switch (run_media_anchor(call->run, options)) {
     case MEDIA_ANCHORED:
         return VERDICT_TRUE;
     case MEDIA_NO_PORTS:
@@ -25,22 +21,30 @@ enum verdict media_end(struct call *call)
 
 enum action {
     NOTHING, /* not ours */
+    DONE,    /* ours, and nothing to do */
     ANCHOR,  /* when there is a description */
     END,
 };
 
-static enum action action_for(const struct run *run)
+static enum action action_for_invite(const struct run *run)
 {
     const struct sip_msg *msg = run->msg;
+    bool has_failed = run->stage == STAGE_FAILURE || (!msg->is_request && msg->status >= 300);
 
-    switch (msg->method) {
-    case SIP_BYE:
-    case SIP_CANCEL:
-        return END;
-    case SIP_INVITE:
-        if (run->stage == STAGE_FAILURE || (!msg->is_request && msg->status >= 300))
-            return END;
+    if (!has_failed)
         return ANCHOR;
+    return str_is_empty(run->request->msg->to_tag) ? END : DONE;
+}
+
+static enum action action_for(const struct run *run)
+{
+    switch (run->msg->method) {
+    case SIP_BYE:
+        return END;
+    case SIP_CANCEL:
+        return DONE;
+    case SIP_INVITE:
+        return action_for_invite(run);
     case SIP_ACK:
     case SIP_PRACK:
     case SIP_UPDATE:
@@ -50,15 +54,15 @@ static enum action action_for(const struct run *run)
     }
 }
 
-enum verdict media_manage(struct call *call, bool replace_origin)
+enum verdict media_manage(struct call *call, const struct media_options *options)
 {
-    const struct sip_msg *msg = call->run->msg;
-
     switch (action_for(call->run)) {
     case END:
         return media_end(call);
+    case DONE:
+        return VERDICT_TRUE;
     case ANCHOR:
-        return str_is_empty(msg->body) ? VERDICT_FALSE : media_anchor(call, replace_origin);
+        return str_is_empty(call->run->msg->body) ? VERDICT_FALSE : media_anchor(call, options);
     default:
         return VERDICT_FALSE;
     }

@@ -10,11 +10,12 @@ enum media_answer {
 };
 
 /* Re-anchors the description of the message. */
-enum verdict media_anchor(struct call *call, bool replace_origin);
+enum verdict media_anchor(struct call *call, const struct media_options *options);
 /* Ends the media of the call. */
 enum verdict media_end(struct call *call);
 /*
  * Does what the message calls for: anchors offers and answers of INVITE, ACK, PRACK and UPDATE, and
- * ends the media with BYE, CANCEL and failures. -1 for other methods.
+ * ends the media with BYE and with the failure of an INVITE that opened a dialog. One inside a dialog
+ * that fails leaves its media as they were. -1 for other methods.
  */
-enum verdict media_manage(struct call *call, bool replace_origin);
+enum verdict media_manage(struct call *call, const struct media_options *options);

@@ -2,14 +2,19 @@
 #include <culvert/log.h>
 #include <culvert/module.h>
 
+#include <inttypes.h>
+
 #include "manage.h"
 
 struct rtpproxy {
     struct str nortpproxy_str;
 };
 
+#define DOC_STATISTICS "Packets of this call: \"60 caller callee relayed lost\"."
+
 enum {
     ALREADY_MARKED = -2,
+    TIME_TO_LIVE = 60, /* s: what the original grants a silent session */
 };
 
 /* Another server has relayed these media already. */
@@ -21,24 +26,76 @@ static bool is_marked(const struct call *call)
     return !str_is_empty(mark) && str_find(call->run->msg->body, mark);
 }
 
-/* Of the flags only f says something here: the relay finds out the rest by itself. */
-static bool ignores_mark(const struct call *call)
+/* What the flags of a call say. Those that are only known here ask for what the relay does anyway. */
+struct wish {
+    bool ignores_mark;
+    bool needs_tag;
+    struct media_options options;
+};
+
+static bool read_flag(char flag, struct wish *wish)
 {
-    return call->arg_count > 0 && str_find_char(call->args[0].value.text, 'f');
+    switch (char_lower(flag)) {
+    case 'f':
+        wish->ignores_mark = true;
+        return true;
+    case 'l':
+        wish->needs_tag = true;
+        return true;
+    case 'a':
+        wish->options.is_asymmetric = wish->options.is_direct = true;
+        return true;
+    case 'r':
+        wish->options.is_direct = true;
+        return true;
+    default:
+        return str_find_char(STR("ieocw123bxzt0456789 "), char_lower(flag)) != NULL;
+    }
+}
+
+/* [flags [, address]] */
+static bool read_wish(const struct call *call, struct wish *wish)
+{
+    const struct rtpproxy *rtpproxy = module_state(call->module);
+    struct str flags = call->arg_count > 0 ? call->args[0].value.text : STR("");
+    struct str address = call->arg_count > 1 ? call->args[1].value.text : STR("");
+
+    /* `o` says nothing: the original always rewrites o= */
+    *wish = (struct wish){ .options = { .replace_origin = true } };
+    wish->options.extra_line = str_trim(rtpproxy->nortpproxy_str);
+    for (size_t i = 0; i < flags.len; i++) {
+        if (!read_flag(flags.ptr[i], wish)) {
+            log_error("rtpproxy: unknown flag '%c'", flags.ptr[i]);
+            return false;
+        }
+    }
+    if (!str_is_empty(address) && addr_parse_ip(address, &wish->options.address)) {
+        log_error("rtpproxy: \"" STR_FMT "\" is no address", STR_ARG(address));
+        return false;
+    }
+    return true;
+}
+
+static enum verdict relay(struct call *call,
+                          enum verdict (*act)(struct call *, const struct media_options *))
+{
+    struct wish wish;
+
+    if (!read_wish(call, &wish) || (wish.needs_tag && str_is_empty(call->run->msg->to_tag)))
+        return VERDICT_FALSE;
+    if (!wish.ignores_mark && is_marked(call))
+        return (enum verdict)ALREADY_MARKED;
+    return act(call, &wish.options);
 }
 
 static enum verdict anchor(struct call *call)
 {
-    if (!ignores_mark(call) && is_marked(call))
-        return (enum verdict)ALREADY_MARKED;
-    return media_anchor(call, true);
+    return relay(call, media_anchor);
 }
 
 static enum verdict manage(struct call *call)
 {
-    if (!ignores_mark(call) && is_marked(call))
-        return (enum verdict)ALREADY_MARKED;
-    return media_manage(call, true);
+    return relay(call, media_manage);
 }
 
 static enum verdict accept_set(struct call *call)
@@ -53,6 +110,35 @@ static enum verdict refuse(struct call *call)
                STR_ARG(call->run->msg->call_id));
     return VERDICT_FALSE;
 }
+
+/* Seconds to live, packets of the caller and of the callee, packets relayed, and lost. */
+static enum err get_statistics(const struct variable_use *use, struct value *out)
+{
+    struct media_totals totals;
+    struct str text;
+    uint64_t a, b, lost = 0;
+    enum err err;
+
+    *out = value_null();
+    if (run_media_totals(use->run, &totals))
+        return ERR_NONE;
+    a = totals.rtp[0].packets + totals.rtcp[0].packets;
+    b = totals.rtp[1].packets + totals.rtcp[1].packets;
+    for (unsigned side = 0; side < 2; side++)
+        lost += totals.rtp[side].lost + totals.rtcp[side].lost;
+    err = str_print(use->run->arena, &text, "%u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+                    totals.silence < TIME_TO_LIVE ? TIME_TO_LIVE - (unsigned)totals.silence : 0, a,
+                    b, a + b, lost);
+    if (!err)
+        *out = value_of_str(text);
+    return err;
+}
+
+static const struct mod_variable variables[] = {
+    { .name = "rtppstat", .get = get_statistics, .doc = DOC_STATISTICS },
+    { .name = "rtpstat", .get = get_statistics, .doc = DOC_STATISTICS },
+    { 0 },
+};
 
 /* clang-format off */
 #define ROW(name_, function, doc_, ...) \
@@ -102,5 +188,6 @@ CULVERT_MODULE = {
     .summary = "Relays media by script, as Kamailio's rtpproxy module does.",
     .state_size = sizeof(struct rtpproxy),
     .functions = functions,
+    .variables = variables,
     .params = params,
 };

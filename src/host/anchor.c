@@ -80,6 +80,17 @@ static enum err tell_relay(struct run *run, const struct relay_describe *what,
     return err;
 }
 
+/* An address that the script has named stands for ours. */
+static void rename_anchors(struct sdp_anchor anchors[], unsigned count, const struct addr *address)
+{
+    for (unsigned i = 0; i < count && address->family != ADDR_NONE; i++) {
+        uint16_t port = anchors[i].address.port;
+
+        anchors[i].address = *address;
+        anchors[i].address.port = port;
+    }
+}
+
 /* Tells the relay and rewrites the body of run->msg, which travels on run->branch's flow or back.
  */
 static enum media_result anchor_now(struct run *run, const struct run_part *part,
@@ -95,10 +106,13 @@ static enum media_result anchor_now(struct run *run, const struct run_part *part
 
     what.sdp = sdp;
     what.sender = party_of(run, is_response ? &run->branch->flow : &run->source, options);
+    what.sender.is_direct |= options->is_direct;
+    what.sender.is_asymmetric = options->is_asymmetric;
     what.receiver = party_of(run, onward, options);
     err = tell_relay(run, &what, anchors);
     if (err)
         return result_of(err);
+    rename_anchors(anchors, sdp->stream_count, &options->address);
     run->request->has_media = true;
     run->request->has_offered |= run->msg->is_request;
     /* Phones take the family of a description from the first address in it, which is o='s. */

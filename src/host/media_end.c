@@ -7,7 +7,7 @@ void run_media_end(struct run *run)
     struct relay *relay = run->worker->server->relay;
     const struct sip_msg *msg = run->request->msg;
 
-    if (!relay)
+    if (!relay || msg->method == SIP_CANCEL)
         return;
     if (run->stage == STAGE_REPLY && run->branch && str_is_empty(msg->to_tag))
         relay_end_branch(relay, msg->call_id, msg->from_tag, run->branch->id);

@@ -148,6 +148,7 @@ static void save(struct leg *leg, enum relay_side offerer)
         .is_saved = true,
         .offerer = offerer,
         .is_direct = leg->is_direct,
+        .is_asymmetric = leg->is_asymmetric,
         .is_muxing = leg->is_muxing,
         .is_held = leg->stream->is_held[leg->side],
         .profile = leg->stream->profile,
@@ -162,6 +163,7 @@ static void restore(struct leg *leg, msec now)
     const struct leg_before *before = &leg->before;
 
     leg->is_direct = before->is_direct;
+    leg->is_asymmetric = before->is_asymmetric;
     leg->is_muxing = before->is_muxing;
     leg->stream->is_held[leg->side] = before->is_held;
     leg->stream->profile = before->profile;
@@ -217,6 +219,7 @@ struct describing {
 static void meet_party(struct leg *leg, const struct relay_party *party)
 {
     leg->is_direct = party->is_direct;
+    leg->is_asymmetric = party->is_asymmetric;
     for (unsigned half = 0; half < HALVES; half++) {
         leg->halves[half].trust.signalling = party->source;
         leg->halves[half].trust.policy = party->policy;

@@ -78,6 +78,8 @@ static const struct addr *find_target(const struct leg *leg, enum media_half whi
 
     if (!leg->ports)
         return NULL;
+    if (leg->is_asymmetric && is_allowed(leg, &half->trust.described))
+        return &half->trust.described;
     if (is_latched && !has_left(half, now))
         return &half->latch.source;
     if (is_believable(leg, half) && is_allowed(leg, &half->trust.described))

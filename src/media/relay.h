@@ -110,6 +110,7 @@ struct relay_party {
     struct addr local;       /* our address on that side (port ignored): chooses the interface; family NONE: any that fits source */
     enum latch_policy policy;
     bool is_direct;          /* not behind a NAT: its description may be believed at once */
+    bool is_asymmetric;      /* receives where it says, not where it sends from */
 };
 
 struct relay_describe {
@@ -164,5 +165,9 @@ void relay_read_counters(struct relay *relay, struct relay_counters *out);
 /* Walks the sessions; the callback must not call into the relay. */
 void relay_each(struct relay *relay, msec now,
                 void (*visit)(void *context, const struct relay_report *report), void *context);
+/* The same for the sessions of one call. */
+void relay_each_of_call(struct relay *relay, struct str call_id, msec now,
+                        void (*visit)(void *context, const struct relay_report *report),
+                        void *context);
 /* True when the port is one of ours: nothing may be sent there. */
 bool relay_owns_port(const struct relay *relay, const struct addr *addr);

@@ -39,7 +39,7 @@ struct leg_half {
 struct leg_before {
     bool is_saved;
     enum relay_side offerer;
-    bool is_direct, is_muxing, is_held;
+    bool is_direct, is_asymmetric, is_muxing, is_held;
     enum rtp_profile profile;
     struct latch_trust trusts[HALVES];
 };
@@ -52,6 +52,7 @@ struct leg {
     enum relay_side side;
     bool is_muxing;    /* RTCP goes to the RTP port, as described or as seen */
     bool is_direct;    /* the party's description may be believed at once */
+    bool is_asymmetric; /* it is sent to where it says, whatever its packets show */
     bool is_described; /* by the party itself */
     struct rate_meter meter; /* of both halves together */
     struct leg_half halves[HALVES];

@@ -264,6 +264,23 @@ void relay_each(struct relay *relay, msec now,
     }
 }
 
+void relay_each_of_call(struct relay *relay, struct str call_id, msec now,
+                        void (*visit)(void *context, const struct relay_report *report),
+                        void *context)
+{
+    struct relay_stream_report streams[SDP_STREAMS_MAX];
+    struct relay_report report;
+    uint64_t hash;
+    struct shard *shard = lock_shard(relay, call_id, &hash);
+    struct session *session = of_call(shard->first, hash, call_id);
+
+    for (; session; session = of_call(session->next, hash, call_id)) {
+        session_report(session, now, &report, streams);
+        visit(context, &report);
+    }
+    lock_give(&shard->lock);
+}
+
 /* The session's media died: it ends and the user learns of it. A session that has no ports, since
  * all its streams are off, is forgotten without a word. */
 static void time_out(struct session *session, msec now)

@@ -523,6 +523,28 @@ static void test_places_that_nothing_is_sent_to(void **state)
     expect_refused("224.0.0.1:4000");
 }
 
+/* What a script says of an asymmetric client: it listens where it says, and sends from elsewhere. */
+static void test_asymmetric_party_is_sent_to_where_it_says(void **state)
+{
+    struct call call;
+    struct sdp sdp;
+    struct relay_describe what;
+    struct sdp_anchor anchors[SDP_STREAMS_MAX];
+
+    (void)state;
+    set_up(&call);
+    call.b.described = at("198.51.100.9:7000");
+    sdp = audio_sdp(&call.b.described);
+    what = describe_of(&call.world, reanswer, &call.b, &call.a, &sdp);
+    what.sender.is_asymmetric = true;
+    describe(&call.world, reoffer, &call.a, &call.b);
+    assert_int_equal(relay_describe(call.world.relay, &what, anchors), ERR_NONE);
+    send_rtp(&call.world, &call.b.media, &call.b.anchor.address);
+    assert_int_equal(send_rtp(&call.world, &call.a.media, &call.a.anchor.address), 1);
+    assert_true(eq(&last_sent(&call.world)->to, &call.b.described));
+    hang_up(&call);
+}
+
 /* security MEDIA-9: a party that floods gets its cap, and the other call all it sends. */
 static void test_flood_is_capped(void **state)
 {
@@ -1456,6 +1478,7 @@ int main(void)
         cmocka_unit_test(test_where_descriptions_are_believed),
         cmocka_unit_test(test_own_ports_are_no_destination),
         cmocka_unit_test(test_places_that_nothing_is_sent_to),
+        cmocka_unit_test(test_asymmetric_party_is_sent_to_where_it_says),
         cmocka_unit_test(test_flood_is_capped),
         cmocka_unit_test(test_own_ports_are_known_by_both_names),
         cmocka_unit_test(test_fork_to_three_in_any_order),
