@@ -343,6 +343,7 @@ static enum err open_txn(struct leg *leg, struct str via_branch, struct str byte
         .flow = leg->branch.flow,
         .t1 = flight->request.t1,
         .t2 = flight->request.t2,
+        .is_forwarded = true,
     };
     enum err err =
         client_txn_open(flight->proxy->layer, &request, &proxy_leg_txn_user, leg, &leg->branch.txn);

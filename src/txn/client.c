@@ -117,6 +117,7 @@ enum err client_txn_open(struct txn_layer *layer, const struct client_request *r
         return err;
     client->user = user;
     client->context = context;
+    client->is_forwarded = request->is_forwarded;
     client->txn.steps = request->method == SIP_INVITE ? &txn_client_invite : &txn_client_other;
     client->txn.state = TRYING;
     client->txn.flow = request->flow;
@@ -159,6 +160,14 @@ bool txn_has_client(const struct txn_layer *layer, const struct sip_msg *respons
     return txn_find_client(layer, response->via.branch, response->method) != NULL;
 }
 
+/* RFC 3261 §16.7 step 3: without a Via below ours it is not to be forwarded. */
+static bool has_nowhere_to_go(const struct client_txn *client, const struct sip_msg *response)
+{
+    struct sip_values vias = sip_values_of(response, SIP_HDR_VIA);
+
+    return client->is_forwarded && !(sip_values_next(&vias) && sip_values_next(&vias));
+}
+
 bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response,
                           const struct flow *source)
 {
@@ -168,6 +177,8 @@ bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response,
 
     if (!client)
         return false;
+    if (has_nowhere_to_go(client, response))
+        return true;
     if (!client->user && client->method == SIP_INVITE && status >= 200 && status < 300)
         input.is_left = true;
     txn_handle(&client->txn, response_event(status), &input);

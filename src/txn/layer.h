@@ -101,6 +101,7 @@ struct server_txn {
     bool is_final;
     bool has_failed; /* with a status of 300 or more */
     bool is_port_forced;
+    bool is_dialled; /* its connection is gone: responses go to the port of sent-by */
     const struct sip_msg *request; /* the user's */
     struct flow source;
     const struct server_txn_user *user;
@@ -113,6 +114,7 @@ struct client_txn {
     char branch[TXN_BRANCH_MAX]; /* the key */
     uint8_t branch_len;
     bool is_cancelled;
+    bool is_forwarded;
     struct txn_bytes cancel; /* headers for a CANCEL that waits for a provisional response */
     const struct client_txn_user *user; /* NULL: detached */
     void *context;
@@ -169,6 +171,10 @@ void txn_track_call(struct server_txn *txn);
 /* ---- server.c, client.c: what both kinds of each do ---- */
 
 void server_txn_send(struct txn *txn, struct txn_input *input);
+/* Sends a response; should the connection be gone, by another way if there is one. */
+enum err server_txn_send_bytes(struct txn *txn, struct str bytes);
+bool server_txn_redirect(struct txn *txn);
+bool server_txn_resend_elsewhere(struct txn *txn);
 void server_txn_resend(struct txn *txn, struct txn_input *input);
 void server_txn_abandon(struct txn *txn, struct txn_input *input);
 void server_txn_end(struct txn *txn, struct txn_input *input);

@@ -187,6 +187,19 @@ static struct server_txn *find_invite(const struct txn_layer *layer, const struc
     return txn ? txn : find_in_calls(layer, request, SIP_INVITE, has_same_branch);
 }
 
+/* Usually an INVITE; a CANCEL of anything else has no effect, but it matches (RFC 3261 §9.2). */
+static struct server_txn *find_cancelled(const struct txn_layer *layer,
+                                         const struct sip_msg *request)
+{
+    struct server_txn *txn = find_invite(layer, request);
+
+    for (int method = 0; !txn && method < SIP_METHODS; method++)
+        if (method != SIP_CANCEL && method != SIP_ACK)
+            txn = txn_find_server(layer, request, (enum sip_method)method,
+                                  txn_request_hash(layer, request, (enum sip_method)method));
+    return txn;
+}
+
 /* One of the Vias below the topmost names a client transaction of ours: it went through us before.
  */
 static bool has_spiralled(const struct txn_layer *layer, const struct sip_msg *request)
@@ -237,7 +250,7 @@ static enum txn_match match_new(struct txn_layer *layer, const struct sip_msg *r
     struct server_txn *txn = NULL;
 
     if (request->method == SIP_CANCEL) {
-        txn = find_invite(layer, request);
+        txn = find_cancelled(layer, request);
         if (txn)
             *out = txn;
         return txn ? TXN_CANCELS : TXN_NEW;

@@ -6,6 +6,11 @@ static struct server_txn *server_of(struct txn *txn)
     return CONTAINER_OF(txn, struct server_txn, txn);
 }
 
+static uint16_t sent_by_port(const struct sip_via *via, uint8_t transport)
+{
+    return via->port ? via->port : transport_traits((enum transport)transport)->default_port;
+}
+
 void txn_reply_flow(const struct sip_msg *request, const struct flow *source, bool force_rport,
                     struct flow *out)
 {
@@ -15,22 +20,68 @@ void txn_reply_flow(const struct sip_msg *request, const struct flow *source, bo
     if (transport_traits((enum transport)source->transport)->is_reliable)
         return;
     if (!via->has_rport && !force_rport)
-        out->peer.port = via->port ? via->port : transport_traits(TRANSPORT_UDP)->default_port;
+        out->peer.port = sent_by_port(via, source->transport);
+}
+
+/*
+ * A client that is not behind a NAT, and listens on another port than it connected from. Whoever
+ * names the port of his connection would not be there any more.
+ */
+static bool is_listening(const struct server_txn *server)
+{
+    const struct sip_via *via = &server->request->via;
+    struct addr host;
+
+    return !addr_parse_ip(via->host, &host) && addr_same_ip(&host, &server->source.peer) &&
+           sent_by_port(via, server->source.transport) != server->source.peer.port;
+}
+
+/* RFC 3261 §18.2.2: once, a lost connection is replaced by one to sent-by. False: no way is left.
+ */
+bool server_txn_redirect(struct txn *txn)
+{
+    struct server_txn *server = server_of(txn);
+
+    if (!txn->is_reliable || server->is_dialled || !is_listening(server))
+        return false;
+    txn_untrack_stream(txn);
+    server->is_dialled = true;
+    txn->flow.connection = 0;
+    txn->flow.peer.port = sent_by_port(&server->request->via, txn->flow.transport);
+    txn_track_stream(txn);
+    return true;
 }
 
 /* ---- steps of both kinds ---- */
+
+enum err server_txn_send_bytes(struct txn *txn, struct str bytes)
+{
+    enum err err = txn_send_bytes(txn, bytes);
+
+    return err == ERR_UNREACHABLE && server_txn_redirect(txn) ? txn_send_bytes(txn, bytes) : err;
+}
 
 /* Without memory the response still goes out; it is only not repeated. */
 void server_txn_send(struct txn *txn, struct txn_input *input)
 {
     (void)!txn_bytes_set(&txn->layer->pool, &txn->bytes, input->bytes, STR(""));
-    input->err = txn_send_bytes(txn, input->bytes);
+    input->err = server_txn_send_bytes(txn, input->bytes);
 }
 
 void server_txn_resend(struct txn *txn, struct txn_input *input)
 {
     (void)input;
     txn_resend(txn);
+}
+
+/* The last response goes out again if there is another way to the client. */
+bool server_txn_resend_elsewhere(struct txn *txn)
+{
+    if (!server_txn_redirect(txn))
+        return false;
+    txn_start_end(txn, 64 * txn->layer->timers.t1);
+    txn_resend(txn);
+    return true;
 }
 
 void server_txn_abandon(struct txn *txn, struct txn_input *input)

@@ -4,7 +4,7 @@
 
 static void accept_call(struct txn *txn, struct txn_input *input)
 {
-    input->err = txn_send_bytes(txn, input->bytes);
+    input->err = server_txn_send_bytes(txn, input->bytes);
     txn_bytes_clear(&txn->layer->pool, &txn->bytes);
     txn->state = ACCEPTED;
     txn_start_end(txn, 64 * txn->layer->timers.t1); /* timer L */
@@ -13,7 +13,7 @@ static void accept_call(struct txn *txn, struct txn_input *input)
 /* Whoever answered repeats the 2xx until the ACK comes, not we. */
 static void accept_again(struct txn *txn, struct txn_input *input)
 {
-    input->err = txn_send_bytes(txn, input->bytes);
+    input->err = server_txn_send_bytes(txn, input->bytes);
 }
 
 /* No ACK can come over a connection that is gone. */
@@ -59,11 +59,14 @@ static void give_up(struct txn *txn, struct txn_input *input)
 static void lose_caller(struct txn *txn, struct txn_input *input)
 {
     (void)input;
-    server_txn_report(txn, ERR_UNREACHABLE);
+    if (!server_txn_redirect(txn))
+        server_txn_report(txn, ERR_UNREACHABLE);
 }
 
 static void lose_ack(struct txn *txn, struct txn_input *input)
 {
+    if (server_txn_resend_elsewhere(txn))
+        return;
     server_txn_report(txn, ERR_UNREACHABLE);
     server_txn_end(txn, input);
 }

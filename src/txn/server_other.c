@@ -28,6 +28,18 @@ static void complete(struct txn *txn, struct txn_input *input)
     txn_start_end(txn, txn->is_reliable ? timers->linger : 64 * timers->t1); /* timer J */
 }
 
+static void lose_caller(struct txn *txn, struct txn_input *input)
+{
+    (void)input;
+    (void)!server_txn_redirect(txn);
+}
+
+static void lose_answer(struct txn *txn, struct txn_input *input)
+{
+    if (!server_txn_resend_elsewhere(txn))
+        server_txn_end(txn, input);
+}
+
 txn_table txn_server_other = {
     [TRYING] = {
         [REPLY_1XX] = proceed,
@@ -35,6 +47,7 @@ txn_table txn_server_other = {
         [REPLY_FAILURE] = complete,
         [RELEASED] = server_txn_abandon,
         [TIMER_SLOW] = speak_up,
+        [UNREACHABLE] = lose_caller,
     },
     [PROCEEDING] = {
         [GOT_REQUEST] = server_txn_resend,
@@ -42,11 +55,12 @@ txn_table txn_server_other = {
         [REPLY_2XX] = complete,
         [REPLY_FAILURE] = complete,
         [RELEASED] = server_txn_abandon,
+        [UNREACHABLE] = lose_caller,
     },
     [COMPLETED] = {
         [GOT_REQUEST] = server_txn_resend,
         [TIMER_J] = server_txn_end,
-        [UNREACHABLE] = server_txn_end,
+        [UNREACHABLE] = lose_answer,
     },
     [ABANDONED] = {
         [TIMER_END] = server_txn_end,

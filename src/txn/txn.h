@@ -95,7 +95,8 @@ void server_txn_release(struct server_txn *txn);
 /*
  * Where responses to a request go: over streams back on the connection; else to the source address,
  * and its port when rport was asked for or is forced, else the port of sent-by. maddr is ignored:
- * it would let anybody aim our answers.
+ * it would let anybody aim our answers. When the connection is gone, a client that said in sent-by
+ * that it listens, at the address that its request came from, is dialled.
  */
 void txn_reply_flow(const struct sip_msg *request, const struct flow *source, bool force_rport,
                     struct flow *out);
@@ -108,6 +109,7 @@ struct client_request {
     struct str bytes;  /* the request as written; copied */
     struct flow flow;
     msec t1, t2; /* of its retransmissions; 0: those of the layer */
+    bool is_forwarded; /* a response without a Via below ours has nowhere to go: it is dropped */
 };
 
 /* Sends at once. An error means that nothing was made and no callback comes. Not for ACK. */
