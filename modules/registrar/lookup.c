@@ -15,28 +15,6 @@ enum lookup_filter {
     FILTER_LOST_CONNECTIONS = 2,
 };
 
-static bool is_stream(const struct flow *flow)
-{
-    return transport_traits((enum transport)flow->transport)->is_reliable;
-}
-
-/*
- * A stream client is reached by its connection or not at all. A datagram client is reached by its
- * flow when NAT handling says so, else where its Contact says. Behind a Path, the flow is that of
- * the edge proxy: without a script, only what is registered from there goes there.
- */
-static bool uses_flow(const struct location_rules *rules, const struct binding *binding)
-{
-    bool is_marked = rules->nat_bflag >= 0 && (binding->cflags >> rules->nat_bflag & 1);
-
-    if (binding->flow.peer.family == ADDR_NONE) /* nobody has been heard from there */
-        return false;
-    if (rules->uses_flows)
-        return true;
-    return str_is_empty(binding->path) &&
-           (is_stream(&binding->flow) || is_marked || !str_is_empty(binding->received));
-}
-
 /* The URI of the first value of a Path list. */
 static struct str first_hop(struct str path)
 {
@@ -77,7 +55,7 @@ static struct target target_of(const struct call *call, const struct binding *bi
         .q = binding->q,
         .bflags = binding->cflags,
         .socket = binding->flow.socket,
-        .has_flow = uses_flow(rules, binding),
+        .has_flow = registrar_uses_flow(rules, binding),
         .flow = binding->flow,
     };
 }

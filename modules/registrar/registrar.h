@@ -84,6 +84,13 @@ enum err registrar_refuse(struct saving *saving, unsigned status, const char *re
 
 /* contacts.c: the Contacts of the message; refuses what cannot be registered. */
 MUST_USE enum err registrar_read_contacts(struct saving *saving);
+/* way.c: whether what is for a binding goes to its Contact, or down the flow it was registered on. */
+bool registrar_uses_contact(const struct location_rules *rules, uint32_t cflags, struct str received,
+                            struct str contact, const struct flow *flow);
+bool registrar_uses_flow(const struct location_rules *rules, const struct binding *binding);
+/* Ties the bindings to the connection that they came on, or not. */
+void registrar_choose_way(struct saving *saving);
+
 /* outbound.c: what the client wants of RFC 5626 and 5627, once its contacts are known. */
 MUST_USE enum err registrar_read_outbound(struct saving *saving);
 /* path.c: RFC 3327. */

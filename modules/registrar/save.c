@@ -97,6 +97,32 @@ static enum err refuse_aor(struct saving *saving, enum err err)
     return registrar_refuse(saving, 400, "Bad Request", "Address-of-record cannot be used");
 }
 
+/* Of these, outbound is judged where it is read. */
+static bool is_known_option(struct str option)
+{
+    return str_ieq(option, STR("path")) || str_ieq(option, STR("gruu")) ||
+           str_ieq(option, STR("outbound"));
+}
+
+/* RFC 3261 §10.3 step 2. */
+static enum err check_required(struct saving *saving)
+{
+    struct sip_values values = sip_values_of(saving->run->msg, SIP_HDR_REQUIRE);
+    struct str line = { 0 };
+
+    while (sip_values_next(&values)) {
+        if (!is_known_option(values.value) &&
+            str_print(saving->run->arena, &line, STR_FMT "Unsupported: " STR_FMT "\r\n",
+                      STR_ARG(line), STR_ARG(values.value)))
+            return ERR_NOMEM;
+    }
+    if (str_is_empty(line))
+        return ERR_NONE;
+    if (run_add_reply_header(saving->run, line))
+        return ERR_NOMEM;
+    return registrar_refuse(saving, 420, "Bad Extension", "Extension not supported");
+}
+
 static enum err read_request(struct saving *saving)
 {
     struct location_update *update = &saving->update;
@@ -109,8 +135,11 @@ static enum err read_request(struct saving *saving)
     describe_client(saving);
     if (update->call_id.len > CALL_ID_MAX)
         return registrar_refuse(saving, 400, "Bad Request", "Call-ID too long");
-    if ((err = registrar_read_contacts(saving)) || (err = registrar_read_outbound(saving)))
+    if ((err = check_required(saving)) || (err = registrar_read_contacts(saving)) ||
+        (err = registrar_read_outbound(saving)))
         return err;
+    if (!saving->uses_outbound)
+        registrar_choose_way(saving);
     return registrar_read_path(saving);
 }
 
