@@ -250,12 +250,13 @@ static struct relaying *start_relaying(struct run *run)
     return relaying;
 }
 
-static enum verdict relay_cancel(struct run *run)
+/* RFC 3261 §16.10: a CANCEL of something that did not go through us travels on as it came. */
+static enum verdict relay_cancel(struct run *run, struct str destination)
 {
     struct request *request = run->request;
 
     if (!request->invite)
-        return VERDICT_FALSE;
+        return run_forward(run, destination);
     return proxy_cancel(run->worker->proxy, request, request->invite) ? VERDICT_FALSE
                                                                       : VERDICT_TRUE;
 }
@@ -279,7 +280,7 @@ enum verdict run_relay(struct run *run, const struct relay_options *options)
     if (request->msg->method == SIP_ACK)
         return run_forward(run, options ? options->destination : STR(""));
     if (request->msg->method == SIP_CANCEL)
-        return relay_cancel(run);
+        return relay_cancel(run, options ? options->destination : STR(""));
     relaying = start_relaying(run);
     if (!relaying)
         return VERDICT_ERROR;

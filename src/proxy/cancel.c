@@ -105,6 +105,7 @@ enum err proxy_cancel(struct proxy *proxy, struct request *cancel, struct reques
     if (!err)
         err = proxy_reply(proxy, cancel, 200, STR("canceling"), STR(""), STR(""));
     proxy_flight_enter(flight, proxy);
-    (void)!cancel_request(flight, reason_lines(cancel, flight));
+    if (invite->msg->method == SIP_INVITE)
+        (void)!cancel_request(flight, reason_lines(cancel, flight));
     return err;
 }

@@ -36,6 +36,7 @@ struct proxy {
     struct proxy_user user;
     struct wheel *wheel;
     msec made_at;
+    uint64_t mark; /* of this process, in branch ids */
     struct txn_layer *layer;
     struct outside *outside;
     struct random_source *random;
@@ -165,9 +166,16 @@ void proxy_held_free(struct held *held);
 enum err proxy_id_make(struct flight *flight, unsigned index, struct str *out);
 /* The same for the same request, however often it comes: for forwarding without a transaction. */
 enum err proxy_id_make_stateless(struct flight *flight, struct str *out);
+enum id_maker {
+    ID_OF_TRANSACTION,     /* …which may be over */
+    ID_OF_FORWARDING,      /* without a transaction */
+    ID_OF_EARLIER_PROCESS, /* before a restart, with a transaction */
+};
+
 /* True for a branch parameter that we made; the socket that its request came in on. */
 bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socket,
-                   bool *is_stateless);
+                   enum id_maker *maker);
+uint64_t proxy_id_new_mark(struct random_source *random, msec now);
 /* The request has come back unchanged. */
 bool proxy_id_finds_loop(struct flight *flight);
 struct str proxy_id_tag(struct flight *flight);

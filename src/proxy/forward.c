@@ -153,9 +153,9 @@ static bool is_young(const struct proxy *proxy)
  * RFC 6026 §7.3: what comes after its transaction is over contradicts what was told upstream. While
  * it lasts, every 2xx of an INVITE is to be heard.
  */
-static bool may_pass(const struct proxy *proxy, const struct sip_msg *response, bool is_stateless)
+static bool may_pass(const struct proxy *proxy, const struct sip_msg *response, enum id_maker maker)
 {
-    if (is_stateless || is_young(proxy))
+    if (maker == ID_OF_FORWARDING || (maker == ID_OF_EARLIER_PROCESS && is_young(proxy)))
         return true;
     return response->method == SIP_INVITE && response->status / 100 == 2 &&
            txn_has_client(proxy->layer, response);
@@ -169,13 +169,13 @@ enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *response,
     struct sip_via via;
     struct flow flow;
     struct str bytes;
-    bool is_stateless;
+    enum id_maker maker;
     uint16_t socket;
     enum err err;
 
-    if (!proxy_id_read(proxy, response->via.branch, &socket, &is_stateless))
+    if (!proxy_id_read(proxy, response->via.branch, &socket, &maker))
         return ERR_DENIED;
-    if (!may_pass(proxy, response, is_stateless))
+    if (!may_pass(proxy, response, maker))
         return ERR_NOT_FOUND;
     if (!second_via(response, &via))
         return ERR_NOT_FOUND;

@@ -4,8 +4,9 @@
  *
  *     z9hG4bK unique(16) loop(12) check(8) . index . socket [ . attempt ]
  *
- * all in hexadecimal. `unique` is random, or, without a transaction, made from the request, so that
- * its retransmission and its CANCEL get the same (RFC 3261 §16.11). `loop` is the hash of §16.6
+ * all in hexadecimal. `unique` is random and ends in the mark of this process, or, without a
+ * transaction, made from the request, so that its retransmission and its CANCEL get the same
+ * (RFC 3261 §16.11). `loop` is the hash of §16.6
  * step 8 with the corrections of RFC 5393: our own Via must not count, and the address that the
  * request came from does, for scripts route by it. `check` is a keyed hash over all that is before
  * the attempt: nobody else can make such a parameter, so finding one is proof that it went through
@@ -26,6 +27,7 @@ enum {
 
 _Static_assert((int)LEGS_MAX <= (int)STATELESS, "an index looks like none");
 
+#define MARK_MASK UINT64_C(0xffff)
 #define LOOP_MASK ((UINT64_C(1) << 4 * LOOP_DIGITS) - 1)
 
 /* ---- writing ---- */
@@ -110,7 +112,7 @@ static enum err print_id(struct flight *flight, uint64_t unique, unsigned index,
 enum err proxy_id_make(struct flight *flight, unsigned index, struct str *out)
 {
     if (!flight->has_unique)
-        flight->unique = random_u64(flight->proxy->random);
+        flight->unique = (random_u64(flight->proxy->random) & ~MARK_MASK) | flight->proxy->mark;
     flight->has_unique = true;
     return print_id(flight, flight->unique, index, out);
 }
@@ -179,15 +181,22 @@ static bool is_own(const struct proxy *proxy, struct str branch, struct id *out)
                check_of(proxy, out->unique, out->loop, (unsigned)out->index, (unsigned)out->socket);
 }
 
+uint64_t proxy_id_new_mark(struct random_source *random, msec now)
+{
+    return (random_u64(random) ^ (uint64_t)now) & MARK_MASK;
+}
+
 bool proxy_id_read(const struct proxy *proxy, struct str branch, uint16_t *socket,
-                   bool *is_stateless)
+                   enum id_maker *maker)
 {
     struct id id;
 
     if (!is_own(proxy, branch, &id))
         return false;
     *socket = (uint16_t)id.socket;
-    *is_stateless = id.index == STATELESS;
+    *maker = id.index == STATELESS                    ? ID_OF_FORWARDING
+             : (id.unique & MARK_MASK) == proxy->mark ? ID_OF_TRANSACTION
+                                                      : ID_OF_EARLIER_PROCESS;
     return true;
 }
 

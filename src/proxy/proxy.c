@@ -27,6 +27,7 @@ enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel
     proxy->user = *user;
     proxy->wheel = wheel;
     proxy->made_at = wheel->now;
+    proxy->mark = proxy_id_new_mark(random, wheel->now);
     proxy->arriving = NULL;
     proxy->labels = 0;
     proxy->layer = layer;

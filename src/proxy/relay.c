@@ -149,6 +149,30 @@ void proxy_flight_advance(struct flight *flight)
 
 /* ---- the start ---- */
 
+/*
+ * RFC 3261 §16.3 step 5: there is no extension that we know as a proxy; 420 says which were asked
+ * for. A script that takes the header away means that they do not matter.
+ */
+static unsigned check_extensions(struct request *request)
+{
+    const struct sip_hdr *hdr = NULL;
+    unsigned status = 0;
+
+    if (request->msg->method == SIP_CANCEL)
+        return 0;
+    while ((hdr = sip_msg_find(request->msg, SIP_HDR_PROXY_REQUIRE, hdr))) {
+        if (sip_edits_remove(&request->edits, hdr))
+            continue;
+        status = 420;
+        if (!str_has_line_break(hdr->value) &&
+            str_print(&request->arena, &request->reply_headers,
+                      STR_FMT "Unsupported: " STR_FMT "\r\n", STR_ARG(request->reply_headers),
+                      STR_ARG(hdr->value)))
+            return 500;
+    }
+    return status;
+}
+
 /* Why it cannot be relayed at all. */
 static enum err check_relay(struct flight *flight, bool is_replica, unsigned *status)
 {
@@ -166,6 +190,8 @@ static enum err check_relay(struct flight *flight, bool is_replica, unsigned *st
     if (request->has_6xx && !flight->proxy->settings.is_openser)
         return ERR_DENIED;
     *status = proxy_build_check_hops(flight);
+    if (!*status)
+        *status = check_extensions(request);
     return *status ? ERR_DENIED : ERR_NONE;
 }
 
