@@ -24,27 +24,28 @@ def log_tails(folder):
 
 
 def attempt(case, rig):
-    """None, or why it failed. The rig is closed either way, and may find fault itself."""
+    """Why it failed, or None; and what it says of itself. The rig is closed either way, and may find fault itself."""
+    remark = None
     try:
         try:
-            case.run(rig)
+            remark = case.run(rig)
         finally:
             rig.close()
     except Failure as failure:
-        return str(failure)
+        return str(failure), None
     except Skip:
         raise
     except Exception:  # a bug in the case, or in what it called
-        return traceback.format_exc()
-    return None
+        return traceback.format_exc(), None
+    return None, remark
 
 
 def run_case(case, build, extent, folder):
     started = time.monotonic()
     folder.mkdir()
     try:
-        reason = attempt(case, Rig(build, extent, folder))
-        verdict = f'FAIL: {reason}' if reason else 'PASS'
+        reason, remark = attempt(case, Rig(build, extent, folder))
+        verdict = f'FAIL: {reason}' if reason else f'PASS: {remark}' if remark else 'PASS'
     except Skip as skip:
         reason, verdict = None, f'SKIP: {skip}'
     lines = [f'{case.name:<40} {time.monotonic() - started:6.1f} s  {verdict}']

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scripts that the checks run against, as an operator of an OpenSER 1.x writes them."""
+
+MODULES = """
+fork=no
+log_stderror=yes
+check_via=no
+dns=no
+rev_dns=no
+children=4
+mpath="/usr/lib/openser/modules/"
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "maxfwd.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "textops.so"
+loadmodule "mi_fifo.so"
+loadmodule "xlog.so"
+modparam("mi_fifo", "fifo_name", "/tmp/openser_fifo")
+modparam("usrloc", "db_mode", 0)
+modparam("rr", "enable_full_lr", 1)
+"""
+
+ROUTES = """
+route {
+	if (!mf_process_maxfwd_header("10")) {
+		sl_send_reply("483", "Too Many Hops");
+		exit;
+	};
+	if (msg:len >= 16384) {
+		sl_send_reply("513", "Message too big");
+		exit;
+	};
+	if (!method == "REGISTER") record_route();
+	if (loose_route()) {
+		append_hf("P-hint: rr-enforced\\r\\n");
+		route(1);
+	};
+	if (!uri == myself) {
+		append_hf("P-hint: outbound\\r\\n");
+		route(1);
+	};
+	if (uri == myself) {
+		if (method == "REGISTER") {
+			save("location");
+			exit;
+		};
+		%(before)s
+		if (!lookup("location")) {
+			sl_send_reply("404", "Not Found");
+			exit;
+		};
+		append_hf("P-hint: usrloc applied\\r\\n");
+	};
+	route(1);
+}
+
+route[1] {
+	%(relay)s
+	if (!t_relay()) {
+		sl_reply_error();
+	};
+	exit;
+}
+"""
+
+
+# alias-bob is bob, by another turn through the server; loop is himself.
+ALIASES = """
+		if (uri =~ "^sip:alias-") {
+			strip(6);
+			route(1);
+		};
+		if (uri =~ "^sip:loop@") route(1);
+"""
+
+
+def classic(head='', before=ALIASES, relay='', tail=''):
+    return MODULES + head + ROUTES % {'before': before, 'relay': relay} + tail
+
+
+SHORT_TIMERS = """
+modparam("tm", "T1_timer", 100)
+modparam("tm", "T2_timer", 400)
+modparam("tm", "fr_timer", 2)
+modparam("tm", "fr_inv_timer", 3)
+modparam("registrar", "min_expires", 1)
+"""
+
+LIMITS = """
+modparam("registrar", "max_contacts", 2)
+modparam("registrar", "max_expires", 900)
+modparam("registrar", "default_expires", 700)
+modparam("registrar", "use_path", 1)
+"""
+
+# What comes next after a failure, the caller says: X-Next is a URI.
+SERIAL = """
+failure_route[1] {
+	if (t_was_cancelled()) exit;
+	if (t_check_status("486|408|480|5[0-9][0-9]") && is_present_hf("X-Next")) {
+		$ru = $hdr(X-Next);
+		append_branch();
+		t_on_failure("2");
+		t_relay();
+	}
+}
+
+failure_route[2] {
+	if (is_present_hf("X-Last")) {
+		t_reply("$hdr(X-Last)", "Last");
+	}
+}
+"""
+
+SCRIPTS = {
+    'classic': classic(),
+    'fast': classic(SHORT_TIMERS),
+    'limits': classic(LIMITS),
+    'serial': classic(SHORT_TIMERS, relay='t_on_failure("1");', tail=SERIAL),
+    'stateless': classic(
+        before='if (method == "PUBLISH") { if (!t_newtran()) { sl_reply_error(); exit; } t_reply("489", "Bad Event"); exit; }'
+    ),
+}
