@@ -113,7 +113,12 @@ class Message:
         self.first_line, *lines = head.decode(errors='surrogateescape').split('\r\n')
         self.headers = [self._header(line) for line in self._unfolded(lines)]
         self._read_first_line()
-        self._check()
+        try:
+            self._check()
+        except Violation:
+            if self.status != 400:  # which tells what was wrong as it was
+                raise
+            self.vias, self.cseq, self.method = [], 0, ''
 
     @staticmethod
     def _unfolded(lines):
@@ -165,8 +170,6 @@ class Message:
 
     def _cseq(self):
         found = re.fullmatch(rf'(\d+)\s+({TOKEN})', self.get('cseq'))
-        if not found and self.status == 400:  # what was wrong is told as it was
-            return 0, self.get('cseq').split()[-1]
         require(found and (not self.is_request or int(found[1]) < 1 << 31), f'CSeq: {self.text}')
         return int(found[1]), found[2]
 
