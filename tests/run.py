@@ -68,10 +68,15 @@ def system_tests(build, extent):
     return run_shown([sys.executable, 'tests/system/run.py', build, extent])
 
 
+def differential_tests(build):
+    return run_shown([sys.executable, 'tests/differential/differential.py', 'check', build])
+
+
 def main(build, extent):
     build = pathlib.Path(build).resolve()
     counts = [meson_tests(build)]
     if counts[0][1] == 0 or (build / 'culvert').exists():
+        counts.append(differential_tests(build))
         counts.append(system_tests(build, extent))
         counts.append(lab_tests(build, extent))
     passed, failed, skipped = map(sum, zip(*counts))

@@ -86,6 +86,7 @@ enum variable_inner {
     INNER_NONE,
     INNER_OPTIONAL,
     INNER_NEEDED,
+    INNER_VARIABLE, /* one variable, not its value: `object` is a struct variable_ref */
 };
 
 struct variable_use {

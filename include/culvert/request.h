@@ -10,6 +10,7 @@
 #include <culvert/edit.h>
 #include <culvert/timer.h>
 #include <culvert/value.h>
+#include <culvert/xavp.h>
 
 struct worker;
 struct server_txn;
@@ -96,6 +97,7 @@ struct request {
 
     uint32_t flags;                  /* message flags */
     struct avps avps;
+    struct xavps xavps, xavis, xavus; /* $xavp, $xavi, $xavu */
     struct record_route record_route;
     bool force_rport;
     bool replaces_routes;            /* loose_route() has worked: these Route lines replace the received */

@@ -84,7 +84,10 @@ struct random_source *run_random(const struct run *run);
  * response has gone already.
  */
 MUST_USE enum err run_reply(struct run *run, unsigned status, struct str reason);
-/* Adds whole header lines (CRLF included) to replies that we make to this request. */
+/*
+ * Adds whole header lines (CRLF included) to replies that we make to this request. ERR_SYNTAX for
+ * anything else.
+ */
 MUST_USE enum err run_add_reply_header(struct run *run, struct str lines);
 /* Remembers why forwarding failed; sl_reply_error() answers with it. Also done by run_relay. */
 void run_set_error(struct run *run, unsigned status, const char *reason);

@@ -31,6 +31,22 @@ enum err server_counter(struct server *server, const char *group, const char *na
     return ERR_NONE;
 }
 
+const struct counter *counter_find(const struct server *server, struct str name)
+{
+    unsigned count = atomic_load(&server->counter_count);
+    struct str group = { 0 }, rest = name;
+    bool has_group = str_split(name, ':', &group, &rest);
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct counter *counter = &server->counters[i];
+
+        if (str_eq(str_of(counter->name), rest) &&
+            (!has_group || str_eq(str_of(counter->group), group)))
+            return counter;
+    }
+    return NULL;
+}
+
 void counter_add(struct counter *counter, int64_t amount)
 {
     if (counter)

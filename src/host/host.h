@@ -202,6 +202,9 @@ msec worker_advance(struct worker *worker, msec now);
 void worker_request_done(struct run *run);
 void worker_failure_done(struct run *run);
 
+/* counter.c: "group:name", or a name of whatever group; NULL when there is none. */
+const struct counter *counter_find(const struct server *server, struct str name);
+
 /* txn_counters.c */
 MUST_USE enum err txn_counters_make(struct server *server);
 void txn_counters_tell(struct worker *worker);

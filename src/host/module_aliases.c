@@ -33,7 +33,6 @@ static const struct {
     { "jsonrpcs", CONTROL },
     { "xmlrpc", CONTROL },
     { "snmpstats", CONTROL },
-    { "pv", CORE },
     { "kex", CORE },
     { "corex", CORE },
     { "tmx", IN_TM },

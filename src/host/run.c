@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs, and the actions of culvert/run.h that modules are made of. */
 #include "host/host.h"
+#include "sip/line.h"
 
 struct run *run_create(struct worker *worker, struct request *request, enum stage stage,
                        struct sip_msg *msg, const struct flow *source)
@@ -102,6 +103,8 @@ enum err run_add_reply_header(struct run *run, struct str lines)
 {
     struct request *request = run->request;
 
+    if (!sip_are_header_lines(lines))
+        return ERR_SYNTAX;
     return str_print(&request->arena, &request->reply_headers, STR_FMT STR_FMT,
                      STR_ARG(request->reply_headers), STR_ARG(lines));
 }

@@ -26,15 +26,14 @@ static enum err give_ip(struct run *run, const struct addr *addr, bool bracketed
     return err ? err : give_text(out, text);
 }
 
-/* "sip:192.0.2.1:5060;transport=tcp"; UDP needs no parameter. */
+/* "sip:192.0.2.1:5060;transport=tcp" */
 static enum err give_uri(struct run *run, struct str host, uint16_t port, enum transport transport,
                          bool with_transport, struct value *out)
 {
-    bool names_transport = with_transport && transport != TRANSPORT_UDP;
     struct str name = transport_traits(transport)->param_name, text;
     enum err err =
         str_print(run->arena, &text, "sip:" STR_FMT ":%u%s" STR_FMT, STR_ARG(host), port,
-                  names_transport ? ";transport=" : "", STR_ARG(names_transport ? name : STR("")));
+                  with_transport ? ";transport=" : "", STR_ARG(with_transport ? name : STR("")));
 
     return err ? err : give_text(out, text);
 }

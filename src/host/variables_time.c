@@ -198,6 +198,33 @@ static enum err check_sel(struct module *module, struct str inner, const struct 
     return ERR_SYNTAX;
 }
 
+/* When the server started. */
+static enum err get_Tb(const struct variable_use *use, struct value *out)
+{
+    msec age = run_now(use->run) - use->run->worker->server->started_at;
+
+    return give_int(out, (int64_t)seconds_now(use->run) - (int64_t)(age / 1000));
+}
+
+/* $stat(name) or $stat(group:name) */
+static enum err get_stat(const struct variable_use *use, struct value *out)
+{
+    const struct counter *counter = counter_find(use->run->worker->server, use->inner);
+
+    if (!counter)
+        return give_null(out);
+    return give_int(out, atomic_load_explicit(&counter->value, memory_order_relaxed));
+}
+
+static enum err get_ccp(const struct variable_use *use, struct value *out)
+{
+    const struct value *value =
+        settings_custom(&use->run->worker->server->settings, use->inner);
+
+    *out = value ? *value : value_null();
+    return ERR_NONE;
+}
+
 static enum err get_true(const struct variable_use *use, struct value *out)
 {
     (void)use;
@@ -227,6 +254,10 @@ const struct mod_variable time_variables[] = {
     R("err.level", get_nothing, "Null: errors have no level."),
     R("err.info", get_nothing, "Null: the log says more."),
     R("true", get_true, "1."),
+    R("Tb", get_Tb, "When the server started, in seconds since 1970."),
+    IN("ksr", get_version, "Name and version of the server."),
+    IN("stat", get_stat, "A counter, by name or group:name."),
+    IN("ccp", get_ccp, "A setting of the operator's own: $ccp(group.name)."),
     R("sid", get_server_id, "The setting server_id."),
     { .name = "sel", .inner = INNER_NEEDED, .get = get_sel, .prepare = check_sel,
       .doc = "A setting of the operator's own: $sel(cfg_get.group.name)." },

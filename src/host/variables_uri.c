@@ -59,9 +59,13 @@ static enum err give_proto(find_uri_fn *find, const struct variable_use *use, st
 {
     enum transport transport = TRANSPORT_UDP;
     struct sip_uri uri;
+    struct str written;
 
     if (!find(use->run, &uri) || sip_uri_transport(&uri, &transport))
         return give_null(out);
+    written = sip_param_value(uri.params, STR("transport"));
+    if (written.len)
+        return give_text(out, written);
     return give_text(out, transport_traits(transport)->via_name);
 }
 
@@ -299,13 +303,16 @@ static enum err get_fsp(const struct variable_use *use, struct value *out)
 /* ---- the target set ---- */
 
 /* "<uri>;q=0.5" */
-static void write_target(struct writer *w, const struct target *target)
+/* In a header the URI stands in brackets; elsewhere only when its q would not be told from it. */
+static void write_target(struct writer *w, const struct target *target, bool is_header)
 {
+    bool has_brackets = is_header || target->q >= 0;
+
     if (w->at != w->start)
         write_str(w, STR(", "));
-    write_char(w, '<');
+    write_str(w, has_brackets ? STR("<") : STR(""));
     write_str(w, target->uri);
-    write_char(w, '>');
+    write_str(w, has_brackets ? STR(">") : STR(""));
     if (target->q >= 1000)
         write_str(w, STR(";q=1"));
     else if (target->q >= 0)
@@ -332,9 +339,9 @@ static enum err list_targets(const struct run *run, bool with_ruri, struct str p
         return ERR_NOMEM;
     w = writer_over(buffer, size);
     if (with_ruri)
-        write_target(&w, &request->target);
+        write_target(&w, &request->target, prefix.len);
     for (unsigned i = 0; i < request->extra_count; i++)
-        write_target(&w, &request->extra[i]);
+        write_target(&w, &request->extra[i], prefix.len);
     if (writer_finish(&w, &list) || str_is_empty(list))
         return give_null(out);
     if (str_print(run->arena, &list, STR_FMT STR_FMT, STR_ARG(prefix), STR_ARG(list)))
@@ -394,12 +401,12 @@ static enum err get_branch(const struct variable_use *use, struct value *out)
     const struct target *target = indexed_target(use);
     struct str what = use->inner;
 
-    if (str_eq(what, STR("count")))
-        return give_int(out, use->run->request->extra_count);
     if (!target)
         return give_null(out);
     if (str_eq(what, STR("uri")))
         return give_text(out, target->uri);
+    if (str_eq(what, STR("count")))
+        return give_int(out, use->run->request->extra_count);
     if (str_eq(what, STR("dst_uri")))
         return give_text_or_null(out, target->dst_uri);
     if (str_eq(what, STR("path")))

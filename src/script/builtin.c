@@ -5,6 +5,7 @@
 #include "script/avp_alias.h"
 #include "script/report.h"
 #include "script/vm.h"
+#include "script/xavp_variable.h"
 
 /* ---- $var(name): kept by the worker from message to message, 0 at first ---- */
 
@@ -237,6 +238,88 @@ static enum err set_avp(const struct variable_use *use, const struct value *valu
     return avp_add(&request->avps, &request->arena, &name, value);
 }
 
+/* ---- $vn(name): $var(name) that may be null ---- */
+
+static enum err get_vn(const struct variable_use *use, struct value *out)
+{
+    const struct value *var = var_of(use);
+
+    *out = var ? *var : value_null();
+    return out->has_text ? str_copy(use->run->arena, out->text, &out->text) : ERR_NONE;
+}
+
+static enum err set_vn(const struct variable_use *use, const struct value *value)
+{
+    struct value *var = var_of(use);
+
+    if (!value_is_null(value))
+        return set_var(use, value);
+    if (!var)
+        return ERR_NOT_FOUND;
+    clear_var(var);
+    return ERR_NONE;
+}
+
+/* ---- $cnt($avp(x)): how many values ---- */
+
+static unsigned count_headers(const struct sip_msg *msg, struct str name)
+{
+    const struct sip_hdr *hdr = NULL;
+    unsigned count = 0;
+
+    while ((hdr = sip_msg_find_name(msg, name, hdr)))
+        count++;
+    return count;
+}
+
+static enum err get_cnt(const struct variable_use *use, struct value *out)
+{
+    const struct variable_ref *ref = use->object;
+    struct variable_use counted = { .run = use->run, .inner = ref->inner, .object = ref->object };
+    struct str kind = str_of(ref->row->name);
+    struct avp_name name;
+    int64_t count = 0;
+    enum err err = ERR_NONE;
+
+    if (ref->inner_format)
+        err = format_text(use->run, ref->inner_format, &counted.inner);
+    if (!err && str_eq(kind, STR("avp"))) {
+        err = avp_name_of(&counted, &name);
+        count = err ? 0 : count_avps(&use->run->request->avps, &name);
+    } else if (!err && str_eq(kind, STR("hdr"))) {
+        count = count_headers(use->run->msg, counted.inner);
+    } else if (!err && !xavp_count_of(use->run, kind, counted.inner, &count)) {
+        err = ERR_UNSUPPORTED;
+    }
+    *out = value_of_int(count);
+    return err;
+}
+
+/* ---- $_s(text): the text with its variables ---- */
+
+static enum err get_text(const struct variable_use *use, struct value *out)
+{
+    *out = value_of_str(use->inner);
+    return ERR_NONE;
+}
+
+/* ---- $cfg(what): where in the script ---- */
+
+static enum err get_cfg(const struct variable_use *use, struct value *out)
+{
+    const struct script_vm *vm = use->run->vm;
+    const struct frame *frame = vm ? vm->frame : NULL;
+    const struct line_mark *mark = frame ? program_mark(vm->program, frame->at) : NULL;
+
+    if (mark && str_eq(use->inner, STR("line")))
+        *out = value_of_int(mark->line);
+    else if (mark && (str_eq(use->inner, STR("file")) || str_eq(use->inner, STR("name"))))
+        *out = value_of_str(mark->file);
+    else if (mark && str_eq(use->inner, STR("route")))
+        *out = value_of_str(frame->route->name.len ? frame->route->name : STR("DEFAULT_ROUTE"));
+    return ERR_NONE;
+}
+
 /* ---- $rc, $null, $$ ---- */
 
 static enum err get_rc(const struct variable_use *use, struct value *out)
@@ -327,8 +410,15 @@ static enum err get_constant_number(const struct variable_use *use, struct value
 static const struct mod_variable builtins[] = {
     { "var", INNER_NEEDED, get_var, set_var, prepare_var,
       "A variable of the worker: keeps its value from message to message, 0 at first." },
+    { "vz", INNER_NEEDED, get_var, set_var, prepare_var, "The same as $var()." },
+    { "vn", INNER_NEEDED, get_vn, set_vn, prepare_var,
+      "A variable of the worker that may be null, which it is at first." },
+    { "cnt", INNER_VARIABLE, get_cnt, NULL, NULL, "How many values an AVP, xavp or header has." },
+    { "_s", INNER_NEEDED, get_text, NULL, NULL, "A text with variables in it." },
     { "avp", INNER_NEEDED, get_avp, set_avp, prepare_avp,
       "A value kept with the request; assigning adds one on top." },
+    { "cfg", INNER_NEEDED, get_cfg, NULL, NULL,
+      "Where in the script this is: line, file, name, route." },
     { "rc", INNER_NONE, get_rc, NULL, NULL, "What the last command answered." },
     { "retcode", INNER_NONE, get_rc, NULL, NULL, "What the last command answered." },
     { "?", INNER_NONE, get_rc, NULL, NULL, "What the last command answered." },
@@ -348,6 +438,9 @@ const struct mod_variable *builtin_find(struct str name)
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
         if (str_eq(str_of(builtins[i].name), name))
             return &builtins[i];
+    for (const struct mod_variable *row = xavp_variables; row->name; row++)
+        if (str_eq(str_of(row->name), name))
+            return row;
     return NULL;
 }
 
@@ -355,4 +448,6 @@ void builtin_each(void (*visit)(void *visitor, struct str name), void *visitor)
 {
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
         visit(visitor, str_of(builtins[i].name));
+    for (const struct mod_variable *row = xavp_variables; row->name; row++)
+        visit(visitor, str_of(row->name));
 }

@@ -198,11 +198,9 @@ static void build_net_test(struct builder *b, const struct expr *expr)
 /* src_ip, dst_ip: myself, an address, or a net. */
 static void build_ip_keyword(struct builder *b, struct expr *expr)
 {
-    enum keyword port = expr->left->keyword == KEYWORD_DST_IP ? KEYWORD_DST_PORT : KEYWORD_SRC_PORT;
-
     push_keyword(b, expr->left);
     if (expr->right->kind == EXPR_MYSELF) {
-        push_variable(b, variable_of_name(b->unit, expr->span, keyword_variable(port)));
+        push(b, value_of_int(0)); /* any port */
         build_emit(b, OP_IS_MYSELF, is_negative(expr), 0, 0);
     } else if (build_is_constant(expr->right) && !is_match(expr)) {
         build_net_test(b, expr);

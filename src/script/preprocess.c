@@ -159,7 +159,7 @@ void preprocess_start(struct unit *unit)
                                          "CULVERT" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        preprocess_define(unit, str_of(names[i]), STR("1"));
+        preprocess_define(unit, str_of(names[i]), STR(""));
 }
 
 /* ---- conditions ---- */

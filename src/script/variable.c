@@ -140,7 +140,22 @@ static bool prepare_inner(struct reader *r, struct variable_ref *ref)
     return false;
 }
 
-/* inner = constant text | text with variables */
+static bool read_inner_variable(struct reader *r, struct variable_ref *ref, struct str text)
+{
+    struct str rest = text;
+
+    if (r->depth >= FORMAT_DEPTH_MAX)
+        return fail(r, "variables are nested too deep");
+    if (text.len && text.ptr[0] == '$')
+        ref->object = variable_read(r->unit, r->span, &rest, r->depth + 1);
+    else
+        fail(r, "a variable must stand in the parentheses");
+    if (ref->object && rest.len)
+        return fail(r, "only one variable may stand in the parentheses");
+    return ref->object;
+}
+
+/* inner = constant text | text with variables | one variable */
 static bool read_inner(struct reader *r, struct variable_ref *ref)
 {
     struct str text;
@@ -149,6 +164,8 @@ static bool read_inner(struct reader *r, struct variable_ref *ref)
         return false;
     if (ref->row->inner == INNER_NONE)
         return fail(r, "this variable takes nothing in parentheses:");
+    if (ref->row->inner == INNER_VARIABLE)
+        return read_inner_variable(r, ref, text);
     if (str_find_char(text, '$')) {
         ref->inner_format = format_compile(r->unit, r->span, text);
         return ref->inner_format;

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import zip_longest
 
 HERE = pathlib.Path(__file__).resolve().parent
 SKIPPED = '!differs'  # what we do otherwise on purpose; the reason follows
@@ -170,6 +171,8 @@ def outcomes(case_file, cases, script, command):
                 request = case_file.request()
                 for index, _ in enumerate(cases):
                     yield show(server.ask(port, request, index, 10.0 if index == 0 else 2.0))
+                    if server.process.poll() is not None:
+                        break
             finally:
                 server.close()
 
@@ -197,6 +200,7 @@ def ask_peer(case_file, cases):
     if found[0] != '!died':
         for case, outcome in zip(cases, found):
             case.outcome = outcome
+        ask_peer(case_file, cases[len(found) :])
     elif len(cases) == 1:
         cases[0].outcome = BAD
     else:
@@ -217,7 +221,7 @@ def record(paths):
 
 # ---- checking ----
 
-OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'siputils', 'xlog')]
+OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'siputils', 'xlog', 'pv')]
 
 
 def refuses(case_file, case, build):
@@ -239,16 +243,17 @@ def check_file(case_file, build):
     cases = [case for case in case_file.cases if not case.outcome.startswith(SKIPPED)]
     failures = [(case, 'loads') for case in cases if case.outcome == BAD and not refuses(case_file, case, build)]
     cases = [case for case in cases if case.outcome != BAD]
-    script, starts = case_file.script(cases, OWN_MODULES)
-    done = subprocess.run([build / 'culvert', '-c', '-f', '-'], input=script, capture_output=True, text=True)
-    if done.returncode:
-        failures += refused(cases, starts, done.stderr)
-        guilty = [case for case, _ in failures]
-        cases = [case for case in cases if case not in guilty]
-        script, _ = case_file.script(cases, OWN_MODULES)
+    while cases:
+        script, starts = case_file.script(cases, OWN_MODULES)
+        done = subprocess.run([build / 'culvert', '-c', '-f', '-'], input=script, capture_output=True, text=True)
+        if done.returncode == 0:
+            break
+        more = refused(cases, starts, done.stderr)
+        failures += more
+        cases = [case for case in cases if case not in [guilty for guilty, _ in more]]
     if cases:
         found = outcomes(case_file, cases, script, own_command(build))
-        failures += [(case, outcome) for case, outcome in zip(cases, found) if outcome != case.outcome]
+        failures += [(case, outcome) for case, outcome in zip_longest(cases, found) if outcome != case.outcome]
     return failures
 
 

@@ -500,7 +500,7 @@ static void report(void *context, bool is_error, struct str text)
 static bool is_myself(const struct run *run, struct str host, uint16_t port)
 {
     (void)run;
-    return (str_eq(host, STR("10.1.2.3")) && port == 5062) || str_ieq(host, STR("example.com"));
+    return (str_eq(host, STR("10.1.2.3")) && (port == 0 || port == 5062)) || str_ieq(host, STR("example.com"));
 }
 
 static bool is_uri_myself(const struct run *run, const struct sip_uri *uri)
