@@ -177,7 +177,6 @@ txn_table txn_client_invite = {
     },
     [COMPLETED] = {
         [GOT_FAILURE] = ack_again,
-        [UNREACHABLE] = client_txn_end,
         [TIMER_D] = client_txn_end,
     },
     [ENDED] = {

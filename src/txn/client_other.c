@@ -68,7 +68,6 @@ txn_table txn_client_other = {
     [COMPLETED] = {
         [GOT_2XX] = absorb,
         [GOT_FAILURE] = absorb,
-        [UNREACHABLE] = client_txn_end,
         [TIMER_K] = client_txn_end,
     },
     [ENDED] = {
