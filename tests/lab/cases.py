@@ -27,6 +27,7 @@ CARRIER_SYMMETRIC = Side(Place.CARRIER, carrier_nat=SYMMETRIC)
 PUBLIC = Side(Place.PUBLIC)
 IPV6 = Side(Place.IPV6)
 IPV6_TCP = Side(Place.IPV6, transport="tcp")
+EARLY = Side(nat=SYMMETRIC, answers="early")
 RENEWING = Side(nat=SYMMETRIC, expires=60)
 
 
@@ -89,6 +90,14 @@ async def callee_reinvites(world: World) -> None:
     await world.alice.hang_up(world.bob)
 
 
+async def early_then_answered(world: World) -> None:
+    """The description comes while it rings, the same again with the answer; this baresip is silent in between."""
+    await world.alice.call_early(world.bob)
+    await world.bob.answer(world.alice)
+    await both_hear(world.alice, world.bob)
+    await world.alice.hang_up(world.bob)
+
+
 async def new_port_then_call(world: World) -> None:
     """The callee's router forgets its mappings: the next registration comes from another port."""
     await world.routers["home2"].reconnect(["198.51.100.22/24"])
@@ -135,6 +144,7 @@ CASES = [
     Case("hold-callee", "the callee holds and resumes", Setting(HOME_SYMMETRIC, HOME), callee_holds),
     Case("hold-tcp", "hold and resume through connections", Setting(HOME_TCP, HOME_SYMMETRIC_TCP), callee_holds),
     Case("reinvite-callee", "a re-INVITE from the callee", Setting(HOME, HOME), callee_reinvites),
+    Case("early-media", "the callee describes its media before it answers", Setting(HOME, EARLY), early_then_answered),
     Case("ipv6-caller", "an IPv6 phone calls an IPv4 phone", Setting(IPV6, HOME), callee_ends),
     Case("ipv6-callee", "an IPv4 phone calls an IPv6 phone", Setting(HOME_SYMMETRIC, IPV6), caller_ends),
     Case("ipv6-both", "IPv6 on both sides, TCP and UDP", Setting(IPV6_TCP, IPV6), callee_ends),

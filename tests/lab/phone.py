@@ -60,6 +60,7 @@ class Account:
     proxy: str  # host and port of the server, the host in brackets if IPv6
     transport: str = "udp"
     expires: int = 600
+    answers: str = "auto"
 
     @property
     def aor(self) -> str:
@@ -70,7 +71,7 @@ class Account:
         return (
             f"<{self.aor};transport={self.transport}>;auth_user={self.user};auth_pass={self.password}"
             f';outbound="sip:{self.proxy};transport={self.transport}";regint={self.expires}'
-            ";answermode=auto;audio_codecs=pcma,pcmu"
+            f";answermode={self.answers};audio_codecs=pcma,pcmu"
         )
 
 
@@ -134,6 +135,19 @@ class Phone:
         """Calls the other phone; returns when both consider the call as established."""
         here, there = self.mark(), other.mark()
         await self.command("dial", other.account.aor)
+        await self.wait("CALL_ESTABLISHED", here, timeout, unless="CALL_CLOSED")
+        await other.wait("CALL_ESTABLISHED", there, timeout, unless="CALL_CLOSED")
+
+    async def call_early(self, other: Phone, timeout: float = 15) -> None:
+        """Calls a phone that describes its media while it rings; returns when its description has come."""
+        here = self.mark()
+        await self.command("dial", other.account.aor)
+        await self.wait("CALL_PROGRESS", here, timeout, unless="CALL_CLOSED")
+
+    async def answer(self, other: Phone, timeout: float = 10) -> None:
+        """Takes the call that rings; returns when both consider it as established."""
+        here, there = self.mark(), other.mark()
+        await self.command("accept")
         await self.wait("CALL_ESTABLISHED", here, timeout, unless="CALL_CLOSED")
         await other.wait("CALL_ESTABLISHED", there, timeout, unless="CALL_CLOSED")
 

@@ -45,6 +45,7 @@ class Side:
     carrier_nat: Nat = Nat()
     transport: str = "udp"
     expires: int = 600  # seconds asked for at registration
+    answers: str = "auto"  # calls at once; early: it describes its media and rings; manual
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class World:
         host = await self.host(name)
         await getattr(self, f"_connect_{side.place.value}")(host, number, side, shared)
         server = f"[{SERVER_V6}]" if side.place is Place.IPV6 else SERVER_V4
-        account = Account(name, "secret", DOMAIN, server, side.transport, side.expires)
+        account = Account(name, "secret", DOMAIN, server, side.transport, side.expires, side.answers)
         return Phone(host, account, TONES[name], self.folder / name, TONES.values())
 
     async def _connect_public(self, host: Host, number: int, side: Side, shared: Place | None) -> None:

@@ -27,16 +27,16 @@ def register_callee(rig, host, server):
         phone.close()
 
 
-def start_callee(rig, host, server):
+def start_callee(rig, host, server, kind=''):
     """Answers until the case ends: how many calls there were, the caller counts."""
-    return Sipp(rig, 'callee', (host, 5060), server).wait_until_open()
+    return Sipp(rig, 'callee' + kind, (host, 5060), server).wait_until_open()
 
 
-def run_calls(rig, server, calls, rate, transport='udp', hold=100):
+def run_calls(rig, server, calls, rate, transport='udp', hold=100, kind=''):
     """SIPp calls SIPp through the server; no call may fail."""
-    answering = start_callee(rig, rig.host(CALLEE), server)
+    answering = start_callee(rig, rig.host(CALLEE), server, kind)
     calling = Sipp(
-        rig, 'caller', (rig.host(CALLER), 5060), server, ('alice', rig.address), transport,
+        rig, 'caller' + kind, (rig.host(CALLER), 5060), server, ('alice', rig.address), transport,
         ['-s', 'bob', '-m', calls, '-r', rate, '-l', 3000, '-d', hold],
     )  # fmt: skip
     calling.finish(calls / rate + 60)
@@ -52,6 +52,18 @@ def over_udp(rig):
     run_calls(rig, address, 100, 50)
     stats = server.wait_for('no media left', is_idle)
     equal(stats['media.sessions_total'], 100, 'media sessions')
+    server.wait_for('no transaction left', no_transactions, 20)
+
+
+@case()
+def with_prack_and_update(rig):
+    """Offer and answer in reliable 183, PRACK and UPDATE: SIPp checks that each names the relay."""
+    server = rig.server(after=SHORT_TIMERS)
+    address = (rig.address, 5060)
+    register_callee(rig, rig.host(CALLEE), address)
+    run_calls(rig, address, 50, 50, kind='-prack')
+    stats = server.wait_for('no media left', is_idle)
+    equal(stats['media.sessions_total'], 50, 'media sessions')
     server.wait_for('no transaction left', no_transactions, 20)
 
 
