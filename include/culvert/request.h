@@ -71,6 +71,7 @@ struct branch {
     struct str id;             /* the branch parameter of our Via: also names its media */
     struct sip_edits edits;    /* of this branch alone */
     struct flow flow;          /* where it was sent, once resolved */
+    const struct media_options *media; /* anchoring asked for in its branch route; NULL: as of the request */
     struct client_txn *txn;    /* NULL before sending and after the end */
     struct sip_msg *response;  /* the best final response; NULL while none. NULL with status set: a local one */
     unsigned status;           /* of it, 0 while none */

@@ -202,7 +202,7 @@ enum media_result {
  * Re-anchors the session description of run->msg, as changed so far, wherever in the body it is. One
  * that is neither offer nor answer (in OPTIONS, in a failure) is left alone: MEDIA_NO_BODY. In the request stage of an initial INVITE it only
  * checks, and asks for anchoring in each branch as it is sent (so that a fork has media per branch);
- * everywhere else the description is rewritten at once.
+ * everywhere else the description is rewritten at once. A branch route asks for its branch alone.
  */
 enum media_result run_media_anchor(struct run *run, const struct media_options *options);
 /*

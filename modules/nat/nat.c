@@ -43,7 +43,7 @@ static unsigned anchor(struct module *module, struct run *run)
 {
     const struct nat *nat = module_state(module);
 
-    if (!nat->relay_media || run->request->media)
+    if (!nat->relay_media || run->request->media || (run->branch && run->branch->media))
         return 0;
     switch (run_media_anchor(run, &nat->media)) {
     case MEDIA_BAD_SDP:

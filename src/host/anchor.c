@@ -120,6 +120,15 @@ static enum media_result anchor_now(struct run *run, const struct run_part *part
     return write_description(run, part, sdp, anchors, &how);
 }
 
+/* Before a branch has its flow, nobody knows which of our addresses its party can reach. */
+static bool is_too_early(const struct run *run)
+{
+    if (!run->msg->is_request)
+        return false;
+    return !run->branch || run->stage == STAGE_FAILURE ||
+           run->branch->flow.peer.family == ADDR_NONE;
+}
+
 /* Remembers what the script asked for until the branches go out. */
 static enum media_result defer(struct run *run, const struct media_options *options)
 {
@@ -132,7 +141,10 @@ static enum media_result defer(struct run *run, const struct media_options *opti
     if (counters.ports_used >= counters.ports_total)
         return MEDIA_NO_PORTS;
     *kept = *options;
-    run->request->media = kept;
+    if (run->stage == STAGE_BRANCH)
+        run->branch->media = kept;
+    else
+        run->request->media = kept;
     return MEDIA_ANCHORED;
 }
 
@@ -166,14 +178,15 @@ enum media_result run_media_anchor(struct run *run, const struct media_options *
     result = find_description(run, &part, &sdp);
     if (result != MEDIA_ANCHORED)
         return result;
-    if (run->msg->is_request && (!run->branch || run->stage == STAGE_FAILURE))
+    if (is_too_early(run))
         return defer(run, options);
     return run->branch ? anchor_now(run, &part, sdp, options) : MEDIA_FAILED;
 }
 
 unsigned media_anchor_deferred(struct run *run)
 {
-    const struct media_options *options = run->request->media;
+    const struct media_options *options =
+        run->branch && run->branch->media ? run->branch->media : run->request->media;
 
     if (!options)
         return 0;

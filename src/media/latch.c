@@ -28,7 +28,7 @@ enum latch_rank latch_rank(const struct latch_trust *trust, const struct addr *s
     if (addr_same_ip(source, &trust->described))
         return RANK_DESCRIBED;
     if (addr_same_ip(source, &trust->signalling))
-        return RANK_SIGNALLED;
+        return source->port == trust->described.port ? RANK_PRESERVED : RANK_SIGNALLED;
     if (trust->policy == LATCH_SITE && is_same_site(trust, source))
         return RANK_SITE;
     return trust->policy == LATCH_ANY ? RANK_ANYONE : RANK_REFUSED;

@@ -12,7 +12,9 @@
 enum latch_rank {
     RANK_EXACT = 1, /* the described address and port */
     RANK_DESCRIBED, /* the described address, another port */
-    RANK_SIGNALLED, /* the address that the party's signalling comes from */
+    RANK_PRESERVED, /* the address that its signalling comes from, at the described port: a NAT may
+                       keep it */
+    RANK_SIGNALLED, /* the same, another port */
     RANK_SITE,      /* the same /24 or /64 as one of these; only with LATCH_SITE */
     RANK_ANYONE,    /* only with LATCH_ANY */
     RANK_REFUSED,

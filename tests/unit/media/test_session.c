@@ -523,7 +523,67 @@ static void test_places_that_nothing_is_sent_to(void **state)
     expect_refused("224.0.0.1:4000");
 }
 
-/* What a script says of an asymmetric client: it listens where it says, and sends from elsewhere. */
+/* Sends to every open port what a stranger can send. */
+static void spray(struct world *world, const struct addr *from)
+{
+    LIST_EACH(node, &world->fake.pairs)
+    {
+        struct addr port = CONTAINER_OF(node, struct fake_pair, node)->ports.local;
+
+        send_rtp(world, from, &port);
+        port.port++;
+        send_rtcp(world, from, &port);
+    }
+}
+
+static unsigned sent_to(const struct world *world, unsigned since, const struct addr *to)
+{
+    unsigned count = 0;
+
+    assert_true(world->fake.sent_count - since <= SENT_MAX);
+    for (unsigned i = since; i < world->fake.sent_count; i++)
+        count += addr_eq(&world->fake.sent[i % SENT_MAX].to, to);
+    return count;
+}
+
+/* How many packets the sprayer got, and how many of its own were taken, in a minute of a call. */
+static void spray_call(const char *sprayer, unsigned *got, unsigned *injected)
+{
+    struct addr from = at(sprayer);
+    struct call call;
+
+    *got = *injected = 0;
+    set_up(&call);
+    for (int i = 0; i < 60 * 50; i++) {
+        unsigned since = call.world.fake.sent_count;
+
+        for (int n = 0; n < 10; n++)
+            spray(&call.world, &from);
+        *injected += call.world.fake.sent_count - since;
+        if (i > 5) { /* the phones are slower */
+            send_rtp(&call.world, &call.a.media, &call.a.anchor.address);
+            send_rtp(&call.world, &call.b.media, &call.b.anchor.address);
+        }
+        *got += sent_to(&call.world, since, &from);
+        call.world.fake.now += 20;
+    }
+    expect_two_way(&call.world, &call.a, &call.b);
+    hang_up(&call);
+}
+
+/* security MEDIA-2: a sprayer that is there first and never stops. */
+static void test_sprayer_from_elsewhere_gets_and_says_nothing(void **state)
+{
+    unsigned got, injected;
+
+    (void)state;
+    spray_call("192.0.2.66:9", &got, &injected);
+    assert_int_equal(got, 0);
+    assert_int_equal(injected, 0);
+}
+
+/* What a script says of an asymmetric client: it listens where it says, and sends from elsewhere.
+ */
 static void test_asymmetric_party_is_sent_to_where_it_says(void **state)
 {
     struct call call;
@@ -1479,6 +1539,7 @@ int main(void)
         cmocka_unit_test(test_own_ports_are_no_destination),
         cmocka_unit_test(test_places_that_nothing_is_sent_to),
         cmocka_unit_test(test_asymmetric_party_is_sent_to_where_it_says),
+        cmocka_unit_test(test_sprayer_from_elsewhere_gets_and_says_nothing),
         cmocka_unit_test(test_flood_is_capped),
         cmocka_unit_test(test_own_ports_are_known_by_both_names),
         cmocka_unit_test(test_fork_to_three_in_any_order),
