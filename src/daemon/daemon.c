@@ -10,7 +10,7 @@
 #include "daemon/listen.h"
 #include "daemon/logging.h"
 #include "daemon/secret.h"
-#include "daemon/workers.h"
+#include "daemon/watchdog.h"
 #include "manage/control.h"
 #include "store/store_internal.h"
 #include "sys/process.h"
@@ -26,6 +26,7 @@ struct daemon {
     struct net_sockets *sockets;
     struct net_shared *shared;
     struct workers *workers;
+    struct watchdog *watchdog;
     struct control *control;
     struct daemonizing *parent;
     const char *pid_file; /* written by us */
@@ -207,6 +208,8 @@ static enum err start_server(struct daemon *daemon)
         return err;
     net_shared_use_tls(daemon->shared, server->tls);
     err = workers_start(server, daemon->sockets, daemon->shared, &daemon->workers);
+    if (!err)
+        err = watchdog_start(server, daemon->workers, &daemon->watchdog);
     return err ? err : start_control(daemon);
 }
 
@@ -265,6 +268,7 @@ static enum err start_all(struct daemon *daemon)
 static void daemon_fini(struct daemon *daemon)
 {
     control_stop(daemon->control);
+    watchdog_stop(daemon->watchdog);
     workers_stop(daemon->workers);
     if (daemon->server)
         server_stop(daemon->server); /* its threads post to workers */

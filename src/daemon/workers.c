@@ -2,6 +2,7 @@
 #include "daemon/workers.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -16,6 +17,9 @@ struct seat {
     struct worker *worker;
     pthread_t thread;
     atomic_bool is_running;
+    atomic_uint_fast64_t turns;
+    struct mail wake;
+    atomic_bool is_waking; /* `wake` is on its way */
 };
 
 struct workers {
@@ -99,6 +103,7 @@ static msec on_turn(void *context, msec now)
 {
     struct seat *seat = context;
 
+    atomic_fetch_add_explicit(&seat->turns, 1, memory_order_relaxed);
     return worker_advance(seat->worker, now);
 }
 
@@ -138,6 +143,11 @@ static enum err start_seat(struct seat *seat)
 {
     if (pthread_create(&seat->thread, NULL, run_seat, seat))
         return ERR_EXHAUSTED;
+#ifdef __linux__
+    char name[16];
+    snprintf(name, sizeof name, "worker-%u", seat->index % 1000);
+    pthread_setname_np(seat->thread, name);
+#endif
     seat->is_running = true;
     return ERR_NONE;
 }
@@ -207,6 +217,35 @@ void workers_destroy(struct workers *workers)
         loop_destroy(workers->seats[i].loop);
     }
     free(workers);
+}
+
+/* ---- is it alive? ---- */
+
+unsigned workers_count(const struct workers *workers)
+{
+    return workers->count;
+}
+
+uint64_t workers_turns(const struct workers *workers, unsigned index)
+{
+    return atomic_load_explicit(&workers->seats[index].turns, memory_order_relaxed);
+}
+
+/* Dropped, too: the next one finds the way free. */
+static void was_woken(struct mail *mail)
+{
+    atomic_store(&CONTAINER_OF(mail, struct seat, wake)->is_waking, false);
+}
+
+void workers_wake(struct workers *workers, unsigned index)
+{
+    struct seat *seat = &workers->seats[index];
+
+    if (atomic_exchange(&seat->is_waking, true))
+        return;
+    seat->wake = (struct mail){ .run = was_woken, .drop = was_woken };
+    if (loop_post(seat->loop, &seat->wake))
+        was_woken(&seat->wake);
 }
 
 /* ---- results for a worker ---- */

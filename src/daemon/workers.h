@@ -17,5 +17,10 @@ void workers_stop(struct workers *workers);
 void workers_finish(struct workers *workers);
 /* Stops, and frees everything. Stores must be closed by then: they post to the loops. */
 void workers_destroy(struct workers *workers);
+unsigned workers_count(const struct workers *workers);
+/* Turns of its loop that a worker has finished. */
+uint64_t workers_turns(const struct workers *workers, unsigned index);
+/* Makes an idle worker take a turn. */
+void workers_wake(struct workers *workers, unsigned index);
 /* Runs a function on a worker's thread: what store/ needs to deliver results. */
 void workers_post(struct worker *worker, void (*run)(void *argument), void *argument);

@@ -75,6 +75,8 @@ static const struct setting_row rows[] = {
     TEXT("pidfile", pid_file),
     NUMBER("open_files_limit", files_limit),
     NUMBER("workers", workers),
+    NUMBER("watchdog_timeout", watchdog_timeout),
+    NUMBER("watchdog_abort", watchdog_abort),
 
     CALL("mpath", add_module_path),
     CALL("loadpath", add_module_path),
@@ -258,6 +260,7 @@ void settings_init(struct settings *settings)
         .tcp_connections_max = 20000,
         .tcp_connect_timeout = 10,
         .tcp_send_timeout = 5,
+        .watchdog_timeout = 10,
         .tcp_lifetime = 600,
         .tcp_connections_per_address = 1000,
         .tcp_strangers_max = 5000,

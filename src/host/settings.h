@@ -59,6 +59,8 @@ struct settings {
     struct str log_facility, log_name;
     struct str user, group, chroot, workdir, pid_file;
     int64_t workers;         /* 0: one per core */
+    int64_t watchdog_timeout; /* seconds that a worker may be silent; 0: nobody looks */
+    int64_t watchdog_abort;
     int64_t files_limit;
 
     struct str module_path;  /* colon-separated folders */
