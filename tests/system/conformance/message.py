@@ -11,7 +11,7 @@ SINGLE = ('from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-length', 'co
 MANDATORY = ('via', 'from', 'to', 'call-id', 'cseq')
 LISTS = ('via', 'record-route', 'route', 'contact', 'path', 'supported', 'require', 'proxy-require', 'unsupported', 'allow', 'service-route')
 TOKEN = r"[A-Za-z0-9.!%*_+`'~-]+"
-VIA = re.compile(rf'SIP\s*/\s*2\.0\s*/\s*({TOKEN})\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;\[\]]+)(?::(\d+))?\s*((?:;.*)?)$', re.S)
+VIA = re.compile(rf'{TOKEN}\s*/\s*{TOKEN}\s*/\s*({TOKEN})\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;\[\]]+)(?::(\d+))?\s*((?:;.*)?)$', re.S)
 URI = re.compile(
     r'(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?:(?P<user>[^@?]*)@)?'
     r'(?P<host>\[[0-9A-Fa-f:.]+\]|[^:;?\[\]@]*)(?::(?P<port>\d+))?(?P<params>(?:;[^?]*)?)(?:\?(?P<headers>.*))?$'
@@ -116,7 +116,7 @@ class Message:
         try:
             self._check()
         except Violation:
-            if self.status != 400:  # which tells what was wrong as it was
+            if self.status not in (400, 505):  # which tell what was wrong as it was
                 raise
             self.vias, self.cseq, self.method = [], 0, ''
 

@@ -302,11 +302,15 @@ class Call:
         self.ringing = await self.caller.expect(180)
         self.answer = self.callee.reply(self.seen, 200)
         self.ok = await self.caller.expect(200)
-        self.near = Dialog.of_caller(self.caller, self.invite, self.ok)
-        self.far = Dialog.of_callee(self.callee, self.seen, self.answer)
+        self.remember()
         self.ack = self.near.send('ACK')
         self.ack_seen = await self.callee.expect('ACK')
         return self
+
+    def remember(self):
+        """The dialog of each side."""
+        self.near = Dialog.of_caller(self.caller, self.invite, self.ok)
+        self.far = Dialog.of_callee(self.callee, self.seen, self.answer)
 
     async def pass_on(self, method, from_near=True, status=200, edit=None):
         """A request within the dialog and its answer: (what the other side saw, what came back)."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scripts that the checks run against, as an operator of an OpenSER 1.x writes them."""
 
+from rig.rig import CONFIGS
+
 MODULES = """
 fork=no
 log_stderror=yes
@@ -116,6 +118,7 @@ failure_route[2] {
 """
 
 SCRIPTS = {
+    'automatic': CONFIGS['automatic'].read_text(),
     'classic': classic(),
     'fast': classic(SHORT_TIMERS),
     'limits': classic(LIMITS),

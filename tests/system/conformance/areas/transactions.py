@@ -279,11 +279,23 @@ async def requests_that_proceed_are_repeated_slowly(stage):
 
 @check('udp', 'tcp', script='fast')
 async def request_to_the_dead(stage):
-    """fr_timer ends it; RFC 4320 forbids a 408 for what is no INVITE, the original sends one."""
+    """RFC 4320 4.2: no 408 for what is no INVITE: the client has timed out by itself."""
     caller, callee = await stage.pair()
     caller.send(caller.request('MESSAGE', callee))
-    answer = await caller.receive(FR + LATE)
-    true(answer is None or answer.status == 408, f'{answer!r}')
+    await caller.hears_nothing(FR + LATE)
+
+
+@check('udp', 'tcp', script='fast')
+async def slow_requests_get_a_100(stage):
+    """RFC 4320 4.1: once the client repeats every T2."""
+    caller, callee = await stage.pair()
+    draft = caller.send(caller.request('MESSAGE', callee))
+    request = await callee.expect('MESSAGE')
+    begin = asyncio.get_running_loop().time()
+    trying = await caller.expect(100)
+    true(trying.at - begin > T1, 'not at once')
+    callee.reply(request, 200)
+    equal((await caller.final(draft)).status, 200, 'answer')
 
 
 @check('tcp', script='fast')
