@@ -142,8 +142,10 @@ static void lose(struct leg *leg, struct held *held, unsigned status)
             client_txn_cancel(leg->branch.txn, STR(""));
         }
         proxy_held_free(held);
-    } else {
+    } else if (txn_has_way_up(held->msg)) {
         keep_failure(leg, held);
+    } else { /* the status counts, the message is of no use */
+        proxy_held_free(held);
     }
     proxy_leg_lose(leg, status);
     if (status >= 600 && !proxy_choose_is_lenient(flight)) {

@@ -160,12 +160,22 @@ bool txn_has_client(const struct txn_layer *layer, const struct sip_msg *respons
     return txn_find_client(layer, response->via.branch, response->method) != NULL;
 }
 
-/* RFC 3261 §16.7 step 3: without a Via below ours it is not to be forwarded. */
-static bool has_nowhere_to_go(const struct client_txn *client, const struct sip_msg *response)
+bool txn_has_way_up(const struct sip_msg *response)
 {
     struct sip_values vias = sip_values_of(response, SIP_HDR_VIA);
 
-    return client->is_forwarded && !(sip_values_next(&vias) && sip_values_next(&vias));
+    return sip_values_next(&vias) && sip_values_next(&vias);
+}
+
+/*
+ * RFC 3261 §16.7 step 3: without a Via below ours it is not to be forwarded. Many a callee ends a
+ * cancelled INVITE with the Via of the CANCEL, which has no other; that it has ended still counts.
+ */
+static bool is_pointless(const struct client_txn *client, const struct sip_msg *response)
+{
+    if (!client->is_forwarded || txn_has_way_up(response))
+        return false;
+    return !client->is_cancelled || response->status < 300;
 }
 
 bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response,
@@ -177,7 +187,7 @@ bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response,
 
     if (!client)
         return false;
-    if (has_nowhere_to_go(client, response))
+    if (is_pointless(client, response))
         return true;
     if (!client->user && client->method == SIP_INVITE && status >= 200 && status < 300)
         input.is_left = true;

@@ -109,7 +109,9 @@ struct client_request {
     struct str bytes;  /* the request as written; copied */
     struct flow flow;
     msec t1, t2; /* of its retransmissions; 0: those of the layer */
-    bool is_forwarded; /* a response without a Via below ours has nowhere to go: it is dropped */
+    /* A response without a Via below ours has nowhere to go: it is dropped, but for the end of a
+     * cancelled INVITE. */
+    bool is_forwarded;
 };
 
 /* Sends at once. An error means that nothing was made and no callback comes. Not for ACK. */
@@ -131,6 +133,8 @@ void client_txn_detach(struct client_txn *txn);
  */
 bool txn_receive_response(struct txn_layer *layer, struct sip_msg *response,
                           const struct flow *source);
+/* It has a Via below ours. */
+bool txn_has_way_up(const struct sip_msg *response);
 /* A client transaction of this response exists, with or without a user. */
 bool txn_has_client(const struct txn_layer *layer, const struct sip_msg *response);
 /* A connection broke: its transactions hear ERR_UNREACHABLE. */
