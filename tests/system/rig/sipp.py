@@ -19,11 +19,15 @@ class Sipp:
     def __init__(self, rig, scenario, own, server, fields=(), transport='udp', switches=()):
         if not shutil.which('sipp'):
             raise Skip('sipp is not installed (Debian package sip-tester)')
-        self.name = f'{scenario}-{own[0]}-{own[1]}'
+        is_file = isinstance(scenario, Path)  # else one of ours, or `-sn NAME`, one of SIPp's
+        self.name = f'{scenario.stem if is_file else scenario}-{own[0]}-{own[1]}'.replace(' ', '')
         self.folder = rig.folder
         self.errors = rig.folder / f'{self.name}-errors'
         self.own, self.transport = own, transport
-        words = ['sipp', f'{in_brackets(server[0])}:{server[1]}', '-sf', SCENARIOS / f'{scenario}.xml']
+        chosen = ['-sf', scenario if is_file else SCENARIOS / f'{scenario}.xml']
+        if not is_file and scenario.startswith('-sn '):
+            chosen = scenario.split()
+        words = ['sipp', f'{in_brackets(server[0])}:{server[1]}', *chosen]
         words += ['-i', own[0], '-mi', own[0], '-p', own[1], '-t', TRANSPORTS[transport], '-nostdin']
         words += ['-trace_err', '-error_file', self.errors, '-deadcall_wait', 0, '-skip_rlimit', *switches]
         if fields:

@@ -409,6 +409,22 @@ async def cancel_while_it_rings(stage):
     await caller.hears_nothing()
 
 
+@check()
+async def cancelled_with_the_via_of_the_cancel(stage):
+    """As many a callee does: the INVITE has ended all the same, and the caller hears it from us."""
+    caller, callee = await stage.pair()
+    draft = caller.send(caller.invite(callee))
+    seen = await callee.serve('INVITE', 180)
+    await caller.expect(180)
+    caller.send(cancel_for(draft))
+    await caller.expect(200)
+    cancel = await callee.serve('CANCEL')
+    sloppy = callee.response(seen, 487).remove('Via').first('Via', cancel.get('via'))
+    callee.reply(seen, 487, sloppy)
+    await callee.expect('ACK')
+    equal((await caller.final(draft)).status, 487, 'answer')
+
+
 @check('udp', 'udp6')
 async def repeated_cancel_is_absorbed(stage):
     caller, callee = await stage.pair()
