@@ -8,7 +8,8 @@
  * transaction, made from the request, so that its retransmission and its CANCEL get the same
  * (RFC 3261 §16.11). `loop` is the hash of §16.6
  * step 8 with the corrections of RFC 5393: our own Via must not count, and the address that the
- * request came from does, for scripts route by it. `check` is a keyed hash over all that is before
+ * request came from does, for scripts route by it. Nor does the To tag: an ACK to a failure has one,
+ * its INVITE had none, and both go by the same name when there is no transaction. `check` is a keyed hash over all that is before
  * the attempt: nobody else can make such a parameter, so finding one is proof that it went through
  * us.
  */
@@ -69,7 +70,7 @@ static uint64_t loop_hash(struct flight *flight)
     const struct sip_msg *msg = flight->request.msg;
 
     if (!flight->has_loop_hash) {
-        struct str texts[] = { msg->ruri, msg->call_id, msg->from_tag, msg->to_tag };
+        struct str texts[] = { msg->ruri, msg->call_id, msg->from_tag };
         uint64_t words[] = {
             hash_values(proxy, msg, SIP_HDR_ROUTE),
             hash_values(proxy, msg, SIP_HDR_PROXY_REQUIRE),

@@ -117,12 +117,68 @@ failure_route[2] {
 }
 """
 
+# Users whose names say what is to be done with their requests.
+STEERED = """
+		if (uri =~ "^sip:stateless-") {
+			strip(10);
+			if (!lookup("location")) {
+				sl_send_reply("404", "Not Found");
+				exit;
+			};
+			forward();
+			exit;
+		};
+		if (uri =~ "^sip:direct-") {
+			$du = $hdr(X-Next);
+			route(1);
+		};
+		if (uri =~ "^sip:both@") {
+			$ru = $hdr(X-Two);
+			append_branch();
+			$ru = $hdr(X-One);
+			route(1);
+		};
+		if (uri =~ "^sip:clean-") {
+			strip(6);
+			remove_hf("X-Remove");
+			append_hf("X-Added: from $si\\r\\n");
+		};
+		if (uri =~ "^sip:moved@") {
+			append_to_reply("Contact: <sip:new@192.0.2.77>\\r\\n");
+			sl_send_reply("302", "Moved Temporarily");
+			exit;
+		};
+		if (uri =~ "^sip:hush@") exit;
+"""
+
+MARKED = """
+	if (check_route_param("mark")) append_hf("X-Mark: yes\\r\\n");
+	if (has_totag()) {
+		if (is_direction("upstream")) append_hf("X-Direction: upstream\\r\\n");
+		else append_hf("X-Direction: downstream\\r\\n");
+	} else add_rr_param(";mark");
+	t_on_branch("1");
+	t_on_reply("1");
+"""
+
+BRANCHES_AND_REPLIES = """
+branch_route[1] {
+	append_hf("X-Branch: $T_branch_idx\\r\\n");
+}
+
+onreply_route[1] {
+	if (status == "183") drop;
+	append_hf("X-Reply: $rs\\r\\n");
+}
+"""
+
 SCRIPTS = {
     'automatic': CONFIGS['automatic'].read_text(),
     'classic': classic(),
     'fast': classic(SHORT_TIMERS),
     'limits': classic(LIMITS),
     'serial': classic(SHORT_TIMERS, relay='t_on_failure("1");', tail=SERIAL),
+    'routes': classic('loadmodule "uri.so"\n', before=STEERED, relay=MARKED, tail=BRANCHES_AND_REPLIES),
     'stateless': classic(
         before='if (method == "PUBLISH") { if (!t_newtran()) { sl_reply_error(); exit; } t_reply("489", "Bad Event"); exit; }'
     ),
