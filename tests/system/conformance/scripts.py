@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scripts that the checks run against, as an operator of an OpenSER 1.x writes them."""
 
+import re
+
 from rig.rig import CONFIGS
 
 MODULES = """
@@ -172,12 +174,22 @@ onreply_route[1] {
 }
 """
 
+def operator():
+    """openser-mediaproxy.cfg with an alias in place of the table of domains, and without passwords."""
+    text = CONFIGS['openser'].read_text()
+    text = re.sub(r'\t\tif \(!www_authorize.*?\n\t\t};\n', '', text, flags=re.S)
+    text = re.sub(r'\t\tif \(!check_to.*?\n\t\t};\n', '', text, flags=re.S)
+    text = text.replace('is_from_local()', 'from_uri == myself').replace('is_uri_host_local()', 'uri == myself')
+    return text.replace('port=5060', 'alias="sip.example.org"', 1)
+
+
 SCRIPTS = {
     'automatic': CONFIGS['automatic'].read_text(),
     'classic': classic(),
     'fast': classic(SHORT_TIMERS),
     'limits': classic(LIMITS),
     'serial': classic(SHORT_TIMERS, relay='t_on_failure("1");', tail=SERIAL),
+    'operator': operator(),
     'routes': classic('loadmodule "uri.so"\n', before=STEERED, relay=MARKED, tail=BRANCHES_AND_REPLIES),
     'stateless': classic(
         before='if (method == "PUBLISH") { if (!t_newtran()) { sl_reply_error(); exit; } t_reply("489", "Bad Event"); exit; }'

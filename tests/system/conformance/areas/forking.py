@@ -398,3 +398,22 @@ async def spiral_that_is_cancelled(stage):
     callee.reply(seen, 487)
     await callee.expect('ACK')
     equal((await caller.final(draft)).status, 487, 'answer')
+
+
+@check()
+async def ten_phones_ring(stage):
+    caller, draft, phones, seen = await fork(stage, 10)
+    equal(len({one.branch for one in seen}), 10, 'branches')
+    for phone, request in zip(phones, seen):
+        phone.reply(request, 180)
+        await caller.expect(180)
+    phones[7].reply(seen[7], 200)
+    ok = await caller.expect(200)
+    for phone, request in zip(phones, seen):
+        if phone is not phones[7]:
+            await phone.serve('CANCEL')
+            phone.reply(request, 487)
+            await phone.expect('ACK')
+    Dialog.of_caller(caller, draft, ok).send('ACK')
+    await phones[7].expect('ACK')
+    await caller.hears_nothing()

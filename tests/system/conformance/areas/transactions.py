@@ -682,3 +682,14 @@ async def repetitions_are_the_same_bytes(stage):
     caller.send(caller.invite(callee))
     copies = [await callee.receive() for _ in range(3)]
     equal(len({copy.data for copy in copies}), 1, 'texts')
+
+
+@check('udp', 'udp6')
+async def intervals_without_a_word_of_the_script(stage):
+    """T1 is 500 ms: INVITE after 0.5 and 1 s more, others the same."""
+    caller, callee = await stage.pair()
+    draft = caller.send(caller.invite(callee))
+    never_early(await arrivals(callee, 'INVITE', 2.2), [0.5, 1.0], 'timer A')
+    caller.send(cancel_for(draft))
+    caller.send(caller.request('MESSAGE', callee))
+    never_early(await arrivals(callee, 'MESSAGE', 2.2), [0.5, 1.0], 'timer E')
