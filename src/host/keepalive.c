@@ -130,12 +130,18 @@ static void send_plain(const struct round *round, const struct binding *binding)
         send_bytes(round, binding, STR("\r\n\r\n"));
 }
 
+/* A stream client that listens is not tied to a connection: there is none to keep open. */
+static bool is_dialled(const struct flow *flow)
+{
+    return transport_traits(flow->transport)->is_reliable && flow->connection == 0;
+}
+
 static void visit(void *context, const struct binding *binding)
 {
     const struct round *round = context;
     const struct keepalive_settings *settings = &round->keepalive->settings;
 
-    if (!is_wanted(round->keepalive, binding))
+    if (!is_wanted(round->keepalive, binding) || is_dialled(&binding->flow))
         return;
     if (!wants_request(settings, binding))
         send_plain(round, binding);
