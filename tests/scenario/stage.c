@@ -2,14 +2,11 @@
 #include "stage.h"
 
 #include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "support/simnat.h"
 
 enum {
     SCRIPT_MAX = 1 << 16,
-    PROCESSES_MAX = 64,
 };
 
 struct world *stage_open(const char *name, const char *more, struct world_options *options)
@@ -115,45 +112,4 @@ void stage_expect_clean(struct world *world)
         fail_msg("left behind: %llu transactions, %zu bytes, %llu media ports",
                  (unsigned long long)world_transactions(world), world_bytes(world),
                  (unsigned long long)world_media_ports(world));
-}
-
-bool stage_is_thorough(void)
-{
-    const char *extent = getenv("CULVERT_EXTENT");
-
-    return extent && strcmp(extent, "all") == 0;
-}
-
-static unsigned count_processors(void)
-{
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return count < 1 ? 1 : count > PROCESSES_MAX ? PROCESSES_MAX : (unsigned)count;
-}
-
-/* Else a part that fails would go on with the tests that follow. */
-static void run_part(void (*part)(unsigned number, unsigned of), unsigned number, unsigned of)
-{
-    setenv("CMOCKA_TEST_ABORT", "1", 1);
-    part(number, of);
-    fflush(NULL);
-    _exit(0);
-}
-
-void stage_share(void (*part)(unsigned number, unsigned of))
-{
-    unsigned count = count_processors(), failed = 0;
-    pid_t children[PROCESSES_MAX];
-
-    fflush(NULL);
-    for (unsigned i = 0; i < count; i++)
-        if ((children[i] = fork()) == 0)
-            run_part(part, i, count);
-    for (unsigned i = 0; i < count; i++) {
-        int status = 0;
-
-        waitpid(children[i], &status, 0);
-        failed += !WIFEXITED(status) || WEXITSTATUS(status);
-    }
-    assert_int_equal(failed, 0);
 }

@@ -24,12 +24,5 @@ void stage_answer(struct phone *phone, const char *method, unsigned status);
 const struct heard *stage_heard(const struct phone *phone, const char *method, unsigned status);
 /* Answers a challenge. */
 void stage_register(struct phone *phone);
-/* CULVERT_EXTENT=all: tests take the time that they need. */
-bool stage_is_thorough(void);
-/*
- * Runs parts of a test in as many processes as there are processors, each with its number; fails
- * when one of them does.
- */
-void stage_share(void (*part)(unsigned number, unsigned of));
 /* Eleven minutes later nothing is held any more. */
 void stage_expect_clean(struct world *world);

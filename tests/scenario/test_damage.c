@@ -23,6 +23,7 @@
 #include <culvert/log.h>
 
 #include "stage.h"
+#include "support/share.h"
 #include "support/siptext.h"
 
 enum {
@@ -271,7 +272,7 @@ static void replace_bytes(const struct message *message, struct share *share)
     free(copy);
 }
 
-static void damage_all(unsigned number, unsigned of)
+static int damage_all(unsigned number, unsigned of)
 {
     struct share share = { .number = number, .of = of };
 
@@ -287,15 +288,16 @@ static void damage_all(unsigned number, unsigned of)
     close_damage();
     print_message("%llu cases, %llu messages sent\n", (unsigned long long)damage.cases,
                   (unsigned long long)damage.sent);
+    return 0;
 }
 
 static void test_damaged_messages_do_no_harm(void **state)
 {
     (void)state;
-    if (stage_is_thorough())
-        stage_share(damage_all);
+    if (share_is_thorough())
+        assert_true(share_out(damage_all));
     else
-        damage_all(7, SAMPLE);
+        (void)damage_all(7, SAMPLE);
 }
 
 static void test_whole_messages_do_no_harm(void **state)
@@ -399,7 +401,7 @@ static void split_everywhere(const struct message *message, struct share *share)
     free(both);
 }
 
-static void split_all(unsigned number, unsigned of)
+static int split_all(unsigned number, unsigned of)
 {
     struct share share = { .number = number, .of = of };
 
@@ -410,15 +412,16 @@ static void split_all(unsigned number, unsigned of)
         split_everywhere(&damage.messages[i], &share);
     close_damage();
     print_message("%llu deliveries\n", (unsigned long long)damage.cases);
+    return 0;
 }
 
 static void test_pieces_make_no_difference(void **state)
 {
     (void)state;
-    if (stage_is_thorough())
-        stage_share(split_all);
+    if (share_is_thorough())
+        assert_true(share_out(split_all));
     else
-        split_all(0, 53);
+        (void)split_all(0, 53);
 }
 
 int main(void)

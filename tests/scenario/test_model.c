@@ -8,6 +8,9 @@
  *
  *     test_model [SECONDS [SEED]]     random programs for so long
  *     test_model -p PROGRAM           one, as it was printed
+ *     test_model -x                   every order of four events on one branch
+ *
+ * With CULVERT_EXTENT=all: four minutes on all processors; every order of six events.
  */
 #include "model.h"
 
@@ -19,6 +22,7 @@
 #include <culvert/log.h>
 
 #include "base/prng.h"
+#include "support/share.h"
 #include "support/siptext.h"
 #include "support/world.h"
 
@@ -28,6 +32,7 @@ enum {
     HEARD_MAX = 64,
     TEXT_MAX = 4096,
     LOOKUPS_MAX = 32,
+    THOROUGH_SECONDS = 240,
     YOUTH = 125000, /* more than the time in which a young server lets old answers pass */
 };
 
@@ -933,6 +938,76 @@ static int report(struct program *program)
     return 1;
 }
 
+/* ---- every order of the events of one branch (STATE-2) ---- */
+
+static const struct {
+    const char *name;
+    uint8_t a, b;
+} alphabet[] = {
+    { "invite", 0, 0 }, { "cancel", 0, 0 },    { "ring", 0, 1 }, { "accept", 0, 1 },
+    { "accept", 4, 1 }, { "refuse", 0, 9 },    { "ack", 0, 0 },  { "ack-failure", 0, 0 },
+    { "wait", 6, 0 },   { "wait-long", 9, 0 },
+};
+
+enum {
+    LETTERS = sizeof alphabet / sizeof alphabet[0],
+    USUAL_DEPTH = 4,
+    THOROUGH_DEPTH = 6,
+};
+
+static uint8_t find_action(const char *name)
+{
+    for (unsigned i = 0; i < ACTIONS; i++)
+        if (strcmp(actions[i].name, name) == 0)
+            return (uint8_t)i;
+    abort();
+}
+
+/* The INVITE, then as many of the letters. */
+static void spell(struct program *program, unsigned long number, unsigned depth)
+{
+    *program = (struct program){ .branches = 1, .count = (uint8_t)(depth + 1) };
+    for (unsigned i = 1; i <= depth; i++, number /= LETTERS) {
+        unsigned letter = (unsigned)(number % LETTERS);
+
+        program->steps[i] = (struct step){ find_action(alphabet[letter].name), alphabet[letter].a,
+                                           alphabet[letter].b };
+    }
+}
+
+static int perform_orders(unsigned depth, unsigned first, unsigned stride)
+{
+    unsigned long count = 1;
+    struct program program;
+
+    for (unsigned i = 0; i < depth; i++)
+        count *= LETTERS;
+    open_world();
+    for (unsigned long number = first; number < count; number += stride) {
+        spell(&program, number, depth);
+        if (!perform(&program))
+            return report(&program);
+    }
+    close_world();
+    printf("every order of %u events: %llu programs, %llu messages judged\n", depth,
+           (unsigned long long)programs_run, (unsigned long long)messages_judged);
+    return 0;
+}
+
+static int perform_share_of_orders(unsigned number, unsigned of)
+{
+    return perform_orders(THOROUGH_DEPTH, number, of);
+}
+
+static int perform_all_orders(void)
+{
+    if (share_is_thorough())
+        return share_out(perform_share_of_orders) ? 0 : 1;
+    return perform_orders(USUAL_DEPTH, 0, 1);
+}
+
+/* ---- random programs ---- */
+
 static bool is_over(time_t end, unsigned done)
 {
     return done % 64 == 63 && time(NULL) >= end;
@@ -960,11 +1035,21 @@ static int explore(unsigned seconds, uint64_t seed)
     return 0;
 }
 
+static int explore_share(unsigned number, unsigned of)
+{
+    (void)of;
+    return explore(THOROUGH_SECONDS, (uint64_t)time(NULL) * 64 + number);
+}
+
 int main(int argc, char **argv)
 {
     struct program program;
 
     log_set_threshold(LEVEL_ALERT);
+    if (argc > 1 && strcmp(argv[1], "-x") == 0)
+        return perform_all_orders();
+    if (argc > 1 && share_is_thorough())
+        return share_out(explore_share) ? 0 : 1;
     if (argc > 1 && strcmp(argv[1], "-p") == 0) {
         if (!read_program(argv + 2, argc - 2, &program)) {
             fprintf(stderr, "usage: test_model -p BRANCHES,STREAMS,NAMES STEP:A:B …\n");

@@ -56,9 +56,14 @@ static void note_fault(struct phone *phone, const char *fault, struct str bytes)
 
 static void note_challenge(struct phone *phone, const struct siptext *text)
 {
-    phone->is_proxy_challenge = text->status == 407;
-    phone->challenge = siptext_value(text, phone->is_proxy_challenge ? STR("Proxy-Authenticate")
-                                                                     : STR("WWW-Authenticate"));
+    bool is_proxy = text->status == 407;
+    struct str challenge =
+        siptext_value(text, is_proxy ? STR("Proxy-Authenticate") : STR("WWW-Authenticate"));
+
+    if (!challenge.len)
+        return;
+    phone->is_proxy_challenge = is_proxy;
+    phone->challenge = challenge;
     phone->nonce_count = 0;
 }
 
