@@ -242,7 +242,8 @@ static bool is_meant(const struct sip_part *part, struct str type)
 {
     struct str disposition = without_params(part->disposition);
 
-    return sip_type_is(part->type, type) && sip_encoding_is_plain(part->encoding) &&
+    return part->content.len > 0 && sip_type_is(part->type, type) &&
+           sip_encoding_is_plain(part->encoding) &&
            (str_is_empty(disposition) || str_ieq(disposition, STR("session")) ||
             str_ieq(disposition, STR("render")));
 }
@@ -282,12 +283,10 @@ enum err sip_body_find(const struct sip_body *body, struct str type, struct sip_
 static void write_part(struct writer *w, const struct sip_part *part, const char *from,
                        struct str content)
 {
-    const char *length_end = part->length.ptr + part->length.len;
-
     if (!str_is_empty(part->length)) {
         write_str(w, str_between(from, part->length.ptr));
         write_uint(w, content.len);
-        from = length_end;
+        from = part->length.ptr + part->length.len;
     }
     write_str(w, str_between(from, part->content.ptr));
     write_str(w, content);

@@ -186,6 +186,9 @@ static const struct {
       "--b\r\nContent-Disposition: early-session\r\nContent-Type: "
       "application/sdp\r\n\r\nv=0\r\n--b--",
       ERR_NOT_FOUND },
+    { "empty", MIXED, "", "--b\r\nContent-Type: application/sdp\r\n\r\n\r\n--b--", ERR_NOT_FOUND },
+    { "without an empty line", MIXED, "", "--b\r\nContent-Type: application/sdp\r\n--b--",
+      ERR_NOT_FOUND },
     { "only in the preamble", MIXED, "", "v=0\r\n--b\r\n\r\nx\r\n--b--", ERR_NOT_FOUND },
 };
 
