@@ -44,8 +44,9 @@ struct outside {
      */
     void (*alias)(struct outside *outside, const struct flow *flow, uint16_t port);
     /*
-     * Somebody we know speaks on this connection: it was authenticated, registered, or what it asked
-     * for was done. When room is needed, strangers go first. May be NULL.
+     * Somebody we know speaks on this flow: it was authenticated, registered, or has answered us;
+     * on a connection, or what it asked for was done. When room is needed, strangers go first, and
+     * over UDP not much is sent to them. May be NULL.
      */
     void (*trust)(struct outside *outside, const struct flow *flow);
     /* What TLS knows of a connection, as text. ERR_NOT_FOUND: nothing. May be NULL. */

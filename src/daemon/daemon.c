@@ -129,6 +129,9 @@ static enum err open_sockets(struct daemon *daemon)
                                   &daemon->listener_count);
 
     settings_name_rules(settings, &limits.names);
+    limits.strangers.rate = settings->source_rate > 0 ? (unsigned)settings->source_rate : 0;
+    limits.strangers.is_open = !settings->limit_answers;
+    limits.discovers_mtu = settings->pmtu_discovery > 0;
     if (err)
         return err;
     err = net_sockets_open(daemon->listeners, daemon->listener_count, workers, &daemon->sockets);

@@ -83,7 +83,7 @@ void run_trust_source(const struct run *run)
 {
     struct outside *outside = run->worker->outside;
 
-    if (outside->trust && run->request->source.connection)
+    if (outside->trust)
         outside->trust(outside, &run->request->source);
 }
 
@@ -221,11 +221,12 @@ static enum verdict relay_failed(const struct relaying *relaying, enum err err, 
 static void on_relayed(void *context, enum err err, unsigned status)
 {
     struct relaying *relaying = context;
+    const struct request *request = relaying->run->request;
 
     relaying->is_done = true;
     relaying->verdict = err ? relay_failed(relaying, err, status) : VERDICT_TRUE;
-    if (!err)
-        run_trust_source(relaying->run);
+    if (!err && (request->source.connection || request->is_in_dialog_by_token))
+        run_trust_source(relaying->run); /* over UDP anybody could have asked for it */
     if (!err)
         relaying->run->request->error_status =
             0; /* of a branch that failed beside those that went */

@@ -127,6 +127,8 @@ static const struct setting_row rows[] = {
     NUMBER("dst_blacklist_expire", dns.blocklist_expire),
     NUMBER("dst_blacklist_ttl", dns.blocklist_expire),
 
+    NUMBER("source_rate", source_rate),
+    NUMBER("limit_answers", limit_answers),
     NUMBER("udp_mtu", udp_mtu),
     CALL("udp_mtu_try_proto", set_udp_mtu_transport),
     NUMBER("pmtu_discovery", pmtu_discovery),
@@ -257,6 +259,8 @@ void settings_init(struct settings *settings)
         .server_signature = true,
         .max_while_loops = 100,
         .max_recursion = 100,
+        .source_rate = 2000,
+        .limit_answers = true,
         .tcp_connections_max = 20000,
         .tcp_connect_timeout = 10,
         .tcp_send_timeout = 5,

@@ -88,6 +88,8 @@ struct settings {
 
     int64_t udp_mtu;        /* requests of more bytes are sent by udp_mtu_transport; 0: never */
     enum transport udp_mtu_transport;
+    int64_t source_rate;    /* datagrams a second from an address that we do not know; 0: any */
+    int64_t limit_answers;  /* strangers get no more bytes of failures than they sent */
     int64_t pmtu_discovery; /* datagrams may not be fragmented on the way */
 
     int64_t tcp_connections_max, tcp_connect_timeout, tcp_send_timeout, tcp_lifetime;

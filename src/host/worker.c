@@ -358,11 +358,16 @@ static void receive_stray_response(struct worker *worker, struct sip_msg *respon
 }
 
 /* Hands the response to its transaction, with what the unnamed reply route has changed in it. */
+/* Whoever answers over UDP has read our branch parameter, which nobody can guess: he hears us. */
 static void match_response(struct worker *worker, struct sip_msg *response, const struct flow *source,
                            const struct sip_edits *edits)
 {
+    struct outside *outside = worker->outside;
+
     if (!proxy_receive_response(worker->proxy, response, source, edits))
         receive_stray_response(worker, response, source, edits);
+    else if (!source->connection && outside->trust)
+        outside->trust(outside, source);
 }
 
 static void core_reply_done(struct run *run)

@@ -190,8 +190,12 @@ static void net_alias(struct outside *outside, const struct flow *flow, uint16_t
 
 static void net_trust(struct outside *outside, const struct flow *flow)
 {
+    struct net *net = net_of(outside);
+
     if (flow->connection)
-        shared_trust(net_of(outside)->shared, flow);
+        shared_trust(net->shared, flow);
+    else if (flow->transport == TRANSPORT_UDP)
+        gate_vouch(shared_gate(net->shared), &flow->peer, net_now(net));
 }
 
 static enum err net_tls_fact(struct outside *outside, const struct flow *flow,
@@ -327,6 +331,8 @@ static enum err open_ports(struct net *net, struct net_sockets *sockets)
         port->functions = transport_functions(net->listeners[i].transport);
         port->index = (uint16_t)i;
         port->fd = net_sockets_take(sockets, net->index, i);
+        if (net->limits->discovers_mtu && port->functions->socket_type == SOCK_DGRAM)
+            net_sockets_discover_mtu(port->fd, net->listeners[i].bound.family);
     }
     for (unsigned i = 0; i < net->listener_count && !err; i++)
         err = net->ports[i].fd < 0 ? ERR_NOT_NOW : port_open(&net->ports[i]);

@@ -10,6 +10,7 @@
 #include <culvert/sip.h>
 
 #include "base/outside.h"
+#include "net/gate.h"
 #include "net/name_rules.h"
 #include "sys/loop.h"
 
@@ -35,6 +36,8 @@ struct net_limits {
     msec stranger_timeout;         /* no message from one we do not know: 30000 */
     size_t message_bytes;          /* 65535 */
     struct name_rules names;
+    struct gate_rules strangers;   /* over UDP */
+    bool discovers_mtu;            /* datagrams are never fragmented on the way: pmtu_discovery */
 };
 
 /*
@@ -87,6 +90,9 @@ struct net_counters {
     uint64_t evicted;                   /* strangers that had to make room */
     uint64_t handshakes, handshakes_failed;
     uint64_t strangers;                 /* connections of nobody we know */
+    uint64_t datagrams_large;  /* sent in more than one fragment, most likely */
+    uint64_t floods_dropped;   /* datagrams of a source that sends too many */
+    uint64_t answers_withheld; /* failures that a source may not have asked for; see net/gate.h */
     uint64_t names_asked, names_failed; /* questions to the DNS; those that nobody answered */
 };
 

@@ -25,6 +25,7 @@ struct net_shared {
     struct tally *tallies; /* one a worker */
     struct tls *tls;       /* borrowed; NULL: no TLS */
     struct outages *outages;
+    struct gate *gate;
 
     uv_mutex_t lock; /* of all below */
     bool has_lock;
@@ -35,7 +36,7 @@ struct net_shared {
     struct table sites; /* struct site, by address */
     struct list_node strangers;
     unsigned stranger_count, tls_count;
-    struct net **nets;  /* one a worker; NULL: not there */
+    struct net **nets; /* one a worker; NULL: not there */
 };
 
 /* How many connections one IPv4 address, or one IPv6 /64, has. */
@@ -48,13 +49,15 @@ struct site {
 static enum err make_secrets(struct net_shared *shared)
 {
     struct random_source *random = random_system_create();
+    enum err err;
 
     if (!random)
         return ERR_NOMEM;
     hash_key_random(random, &shared->key);
     shared->first_serial = random_u64(random) >> 17;
+    err = gate_create(&shared->limits.strangers, random, &shared->gate);
     random_system_destroy(random);
-    return ERR_NONE;
+    return err;
 }
 
 static enum err fill_shared(struct net_shared *shared)
@@ -114,6 +117,7 @@ void net_shared_destroy(struct net_shared *shared)
     table_fini(&shared->by_alias);
     table_fini(&shared->by_peer);
     outages_destroy(shared->outages);
+    gate_destroy(shared->gate);
     free(shared->tallies);
     free(shared->nets);
     if (shared->has_ares)
@@ -698,6 +702,11 @@ unsigned net_clear_names(struct net_shared *shared)
             count += names_clear(shared->nets[worker]->names);
     uv_mutex_unlock(&shared->lock);
     return count;
+}
+
+struct gate *shared_gate(const struct net_shared *shared)
+{
+    return shared->gate;
 }
 
 struct outages *net_outages(struct net_shared *shared)

@@ -28,7 +28,10 @@
     T(handshakes)                                                                                  \
     T(handshakes_failed)                                                                           \
     T(names_asked)                                                                                 \
-    T(names_failed)
+    T(names_failed)                                                                                \
+    T(datagrams_large)                                                                             \
+    T(floods_dropped)                                                                              \
+    T(answers_withheld)
 
 /* Written by one worker, read by any. */
 struct tally {
@@ -66,6 +69,7 @@ static inline unsigned connection_owner(uint64_t id)
     return (unsigned)(id >> 48) - 1;
 }
 
+struct gate *shared_gate(const struct net_shared *shared);
 const struct net_limits *shared_limits(const struct net_shared *shared);
 struct tally *shared_tally(struct net_shared *shared, unsigned worker);
 /* A number to begin counting connections from, so that ids of an earlier process mean nothing. */

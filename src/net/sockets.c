@@ -100,15 +100,24 @@ static void set_buffer(int fd, int forced, int option, int bytes)
         setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof bytes);
 }
 
+static void set_discovery(int fd, uint8_t family, int ipv4, int ipv6)
+{
+    if (family == ADDR_IPV4)
+        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &ipv4, sizeof ipv4);
+    else
+        setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &ipv6, sizeof ipv6);
+}
+
 /* Large datagrams are fragmented on the way, rather than lost where no ICMP comes back. */
 static void allow_fragments(int fd, uint8_t family)
 {
-    int never = IP_PMTUDISC_DONT;
+    set_discovery(fd, family, IP_PMTUDISC_DONT, IPV6_PMTUDISC_DONT);
+}
 
-    if (family == ADDR_IPV4)
-        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &never, sizeof never);
-    else
-        setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &never, sizeof never);
+/* What is too large for the path is fragmented here, so that nothing fails. */
+void net_sockets_discover_mtu(int fd, uint8_t family)
+{
+    set_discovery(fd, family, IP_PMTUDISC_WANT, IPV6_PMTUDISC_WANT);
 }
 
 static void set_options(int fd, const struct listener *listener, int type, bool is_shared)

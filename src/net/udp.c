@@ -2,13 +2,17 @@
 #include "net/udp.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+
+#include <culvert/log.h>
 
 enum {
     BATCH = 32,
     BATCHES_MAX = 8, /* before others get their turn */
     DATAGRAM_MAX = 65536,
+    LARGE = 1300, /* bytes */
 };
 
 struct datagrams {
@@ -50,6 +54,10 @@ static void deliver(struct port *port, int i)
     tally_add(&net->tally->bytes_in, bytes.len);
     if (bytes.len == 0 || flow.peer.port == 0) /* nothing to read, or nobody to answer */
         return;
+    if (!gate_admits(shared_gate(net->shared), &flow.peer, bytes, net_now(net))) {
+        tally_add(&net->tally->floods_dropped, 1);
+        return;
+    }
     net->user.on_message(net->user.context, &flow, bytes, false);
 }
 
@@ -95,6 +103,21 @@ static enum err judge_refusal(int error)
     }
 }
 
+/* Most paths carry no more in one packet (RFC 3261 §18.1.1); some firewalls drop the rest. */
+static void note_size(struct net *net, const struct flow *flow, size_t size)
+{
+    static atomic_bool has_warned;
+    char text[FLOW_TEXT_MAX];
+
+    if (size <= LARGE)
+        return;
+    tally_add(&net->tally->datagrams_large, 1);
+    if (!atomic_exchange_explicit(&has_warned, true, memory_order_relaxed))
+        log_notice("%zu bytes to %s are sent in fragments, which some firewalls drop; "
+                   "net.datagrams_large counts such messages, udp_mtu_try_proto=TCP avoids some",
+                   size, flow_text(flow, text));
+}
+
 static enum err udp_send(struct net *net, const struct flow *flow, struct str bytes)
 {
     uint16_t socket = net_sending_socket(net, flow);
@@ -103,6 +126,11 @@ static enum err udp_send(struct net *net, const struct flow *flow, struct str by
 
     if (socket == SOCKET_ANY || flow->peer.port == 0)
         return ERR_UNREACHABLE;
+    if (!gate_lets_out(shared_gate(net->shared), &flow->peer, bytes, net_now(net))) {
+        tally_add(&net->tally->answers_withheld, 1);
+        return ERR_NONE;
+    }
+    note_size(net, flow, bytes.len);
     if (sendto(net->ports[socket].fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL,
                (struct sockaddr *)&to, size) < 0) {
         tally_add(&net->tally->datagrams_lost, 1);
