@@ -111,10 +111,10 @@ bool proxy_absorbs_ack(struct proxy *proxy, struct request *ack)
     return ack->msg->method == SIP_ACK && str_eq(ack->msg->to_tag, proxy_id_tag(flight_of(ack)));
 }
 
-static enum err join_headers(struct flight *flight, struct str headers, struct str *out)
+static enum err join_headers(struct flight *flight, struct str own, struct str headers,
+                             struct str *out)
 {
     struct request *request = &flight->request;
-    struct str own = flight->proxy->settings.server_header;
 
     if (!own.len && !request->reply_headers.len) {
         *out = headers;
@@ -124,18 +124,40 @@ static enum err join_headers(struct flight *flight, struct str headers, struct s
                      STR_ARG(request->reply_headers), STR_ARG(headers));
 }
 
-static enum err write_reply(struct flight *flight, struct sip_reply *reply, struct str *out)
+static enum err write_with(struct flight *flight, struct str server, const struct sip_reply *reply,
+                           struct str *out)
 {
     struct proxy *proxy = flight->proxy;
     struct writer w = writer_over(proxy->message, sizeof proxy->message);
+    struct sip_reply whole = *reply;
+    enum err err;
+
+    if ((err = join_headers(flight, server, reply->headers, &whole.headers)) ||
+        (err = sip_reply_write(&w, flight->request.msg, &whole)))
+        return err;
+    return writer_finish(&w, out);
+}
+
+/* Over UDP anybody may have asked in the name of another, who shall not get more than was sent. */
+static bool is_too_much(const struct flight *flight, unsigned status, struct str bytes)
+{
+    return status >= 300 && flight->request.source.transport == TRANSPORT_UDP &&
+           bytes.len > flight->request.msg->bytes.len;
+}
+
+/* A refusal longer than what it refuses says nothing that it need not say. */
+static enum err write_reply(struct flight *flight, struct sip_reply *reply, struct str *out)
+{
+    struct str server = flight->proxy->settings.server_header;
     enum err err;
 
     reply->to_tag = proxy_id_tag(flight);
     if ((err = proxy_build_marked_via(flight, &reply->received_via)) ||
-        (err = join_headers(flight, reply->headers, &reply->headers)) ||
-        (err = sip_reply_write(&w, flight->request.msg, reply)))
+        (err = write_with(flight, server, reply, out)))
         return err;
-    return writer_finish(&w, out);
+    if (server.len && is_too_much(flight, reply->status, *out))
+        return write_with(flight, STR(""), reply, out);
+    return ERR_NONE;
 }
 
 static void tell_final(struct flight *flight, unsigned status, struct str reason)

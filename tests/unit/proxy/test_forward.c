@@ -188,7 +188,7 @@ static void test_stateless_replies_are_always_the_same(void **state)
     reply = world_sent(world, 0);
     assert_true(str_eq(reply, world_sent(world, 1)));
     assert_true(str_starts(reply, STR("SIP/2.0 404 Nobody\r\n")));
-    assert_has(reply, "Server: test\r\n");
+    assert_has_not(reply, "Server:"); /* it is longer than its request, which anybody may have sent */
     assert_has(reply, "X-Script: 1\r\n");
     assert_has(reply, "X-More: 2\r\n");
     assert_has(reply, "To: <sip:bob@example.com>;tag=");
