@@ -22,3 +22,9 @@ struct command {
 
 /* Core commands; the table ends with a row without a name. The module argument is NULL there. */
 extern const struct mod_command core_manage_commands[];
+
+/* commands_names.c */
+enum err run_dns_view(struct module *module, struct command *command);
+enum err run_dns_delete_all(struct module *module, struct command *command);
+enum err run_blocklist_view(struct module *module, struct command *command);
+enum err run_blocklist_delete_all(struct module *module, struct command *command);

@@ -111,6 +111,11 @@ static void put_net(struct command *command, struct net_shared *net)
     command_number(command, "net.closed_slow", (int64_t)counters.closed_slow);
     command_number(command, "net.closed_broken", (int64_t)counters.closed_broken);
     command_number(command, "net.queue_full", (int64_t)counters.queue_full);
+    command_number(command, "net.datagrams_large", (int64_t)counters.datagrams_large);
+    command_number(command, "net.floods_dropped", (int64_t)counters.floods_dropped);
+    command_number(command, "net.answers_withheld", (int64_t)counters.answers_withheld);
+    command_number(command, "dns.asked", (int64_t)counters.names_asked);
+    command_number(command, "dns.failed", (int64_t)counters.names_failed);
     command_number(command, "net.strangers", (int64_t)counters.strangers);
     command_number(command, "net.evicted", (int64_t)counters.evicted);
     command_number(command, "net.handshakes", (int64_t)counters.handshakes);
@@ -351,5 +356,10 @@ const struct mod_command core_manage_commands[] = {
     { "tls.reload", "", "Reads all certificates again; what is connected stays.", tls_run_reload },
     { "tls.list", "", "The TLS connections, and what their handshakes have shown.", tls_run_list },
     { "tls.info", "", "The certificates in force.", tls_run_info },
+    { "dns.view", "", "What the workers remember of names, and for how long.", run_dns_view },
+    { "dns.delete_all", "", "Has every name asked again.", run_dns_delete_all },
+    { "dst_blocklist.view", "", "Destinations that failed, and are tried last for a while.",
+      run_blocklist_view },
+    { "dst_blocklist.delete_all", "", "Forgets that they failed.", run_blocklist_delete_all },
     { 0 },
 };
