@@ -14,7 +14,7 @@ enum {
     KNOWN_RENEWAL = 60,  /* … and after which it is written again */
     BURST = 2,           /* seconds of the rate that may come at once */
     WINDOW = 32,         /* seconds: 64*T1, the life of a transaction */
-    CREDIT_FIRST = 1024, /* bytes that each place of a source owns when a window begins */
+    CREDIT_FIRST = 2048, /* bytes that each place of a source owns when a window begins */
     CREDIT_MAX = 1 << 20,
     SHARE = 95,         /* per cent of what came that may go back */
     SHARE_INVITE = 285, /* an INVITE's answers are repeated */
