@@ -78,6 +78,7 @@ struct branch {
     struct str to_tag;         /* of the latest response */
     struct flow *hops;         /* what name resolution gave; tried in order */
     unsigned hop_count, hop_next;
+    uint16_t on_reply;         /* its own reply route; ROUTE_NONE: that of the request */
     uint16_t on_failure;       /* event_route[tm:branch-failure:…] of this branch; ROUTE_NONE: none */
     struct timer timer;        /* fr_timer, then fr_inv_timer (Timer C) */
 };

@@ -79,6 +79,8 @@ uint64_t server_wall_clock(struct server *server);
 struct str server_signature(const struct server *server);     /* "culvert/0.1.0", for Server headers */
 /* Index of a route[name], for dialog->timeout_route; ROUTE_NONE when there is none. */
 uint16_t server_find_route(const struct server *server, struct str name);
+/* The same of an event_route[name]. */
+uint16_t server_find_event_route(const struct server *server, struct str name);
 /* The script is in OpenSER's dialect, else in Kamailio's: for the functions that differ. Known from start() on. */
 bool server_is_openser(const struct server *server);
 /*
@@ -123,3 +125,5 @@ struct counter;
 MUST_USE enum err server_counter(struct server *server, const char *group, const char *name,
                                  struct counter **out);
 void counter_add(struct counter *counter, int64_t amount);
+/* "group:name", as counters are called in scripts; 0 when there is none. */
+int64_t server_read_counter(const struct server *server, struct str name);

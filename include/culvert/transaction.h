@@ -42,6 +42,9 @@ MUST_USE enum err worker_reply(struct worker *worker, struct request *request, u
 /* CANCELs this branch alone, once it has answered at all; its other branches go on. */
 void run_cancel_branch(struct run *run, struct branch *branch);
 
+/* Ends the run's transaction without a final response; its branches are cancelled. */
+void run_drop_transaction(struct run *run);
+
 /* ---- waiting ---- */
 
 /*

@@ -12,15 +12,43 @@ enum verdict t_on_failure(struct call *call)
     return VERDICT_TRUE;
 }
 
+/* In a branch route of Kamailio it is for the responses to that branch. */
 enum verdict t_on_reply(struct call *call)
 {
-    call->run->request->on_reply = (uint16_t)call->args[0].value.number;
+    struct run *run = call->run;
+    uint16_t route = (uint16_t)call->args[0].value.number;
+
+    if (run->stage == STAGE_BRANCH && run->branch && !server_is_openser(run_server(run)))
+        run->branch->on_reply = route;
+    else
+        run->request->on_reply = route;
     return VERDICT_TRUE;
 }
 
 enum verdict t_on_branch(struct call *call)
 {
     call->run->request->on_branch = (uint16_t)call->args[0].value.number;
+    return VERDICT_TRUE;
+}
+
+/* In a branch route and in the event route itself for that branch, else for those to come. */
+enum verdict t_on_branch_failure(struct call *call)
+{
+    struct run *run = call->run;
+    struct str name = call->args[0].value.text, event;
+    uint16_t route;
+
+    if (str_print(run->arena, &event, "tm:branch-failure:" STR_FMT, STR_ARG(name)))
+        return VERDICT_ERROR;
+    route = server_find_event_route(run_server(run), event);
+    if (route == ROUTE_NONE) {
+        log_error("t_on_branch_failure: there is no event_route[" STR_FMT "]", STR_ARG(event));
+        return VERDICT_ERROR;
+    }
+    if (run->stage == STAGE_BRANCH && run->branch)
+        run->branch->on_failure = route;
+    else
+        run->request->on_branch_failure = route;
     return VERDICT_TRUE;
 }
 
@@ -89,6 +117,40 @@ void tm_read_timer_avps(const struct call *call)
         request->no_auto_100 = true;
 }
 
+enum verdict t_set_retr(struct call *call)
+{
+    struct request *request = call->run->request;
+
+    if (call->args[0].value.number > 0)
+        request->t1 = (msec)call->args[0].value.number;
+    if (call->args[1].value.number > 0)
+        request->t2 = (msec)call->args[1].value.number;
+    return VERDICT_TRUE;
+}
+
+enum verdict t_reset_retr(struct call *call)
+{
+    call->run->request->t1 = call->run->request->t2 = 0;
+    return VERDICT_TRUE;
+}
+
+/* t_set_max_lifetime(invite, other), in milliseconds from the arrival of the request. */
+enum verdict t_set_max_lifetime(struct call *call)
+{
+    struct request *request = call->run->request;
+    int64_t lifetime = call->args[request->msg->method == SIP_INVITE ? 0 : 1].value.number;
+
+    if (lifetime > 0)
+        request->lifetime = (msec)lifetime;
+    return VERDICT_TRUE;
+}
+
+enum verdict t_reset_max_lifetime(struct call *call)
+{
+    call->run->request->lifetime = 0;
+    return VERDICT_TRUE;
+}
+
 enum verdict t_set_auto_inv_100(struct call *call)
 {
     call->run->request->no_auto_100 = call->args[0].value.number == 0;
@@ -99,6 +161,50 @@ enum verdict t_set_disable_internal_reply(struct call *call)
 {
     call->run->request->no_internal_reply = call->args[0].value.number != 0;
     return VERDICT_TRUE;
+}
+
+enum verdict t_set_disable_6xx(struct call *call)
+{
+    call->run->request->lets_6xx_compete = call->args[0].value.number != 0;
+    return VERDICT_TRUE;
+}
+
+enum verdict t_set_disable_failover(struct call *call)
+{
+    call->run->request->no_failover = call->args[0].value.number != 0;
+    return VERDICT_TRUE;
+}
+
+enum verdict t_set_no_e2e_cancel_reason(struct call *call)
+{
+    call->run->request->passes_no_reason = call->args[0].value.number != 0;
+    return VERDICT_TRUE;
+}
+
+/* What becomes of the failures so far when this failure route relays: a (all go), l (the last), n.
+ */
+enum verdict t_drop_replies(struct call *call)
+{
+    static const struct {
+        struct str mode;
+        enum older_failures rule;
+    } rows[] = {
+        { STR_INIT("a"), OLDER_DROPPED },
+        { STR_INIT("l"), OLDER_LAST_DROPPED },
+        { STR_INIT("n"), OLDER_KEPT },
+    };
+    struct request *request = call->run->request;
+    struct str mode = call->arg_count > 0 ? call->args[0].value.text : rows[0].mode;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!str_eq(mode, rows[i].mode))
+            continue;
+        request->has_older_failures = true;
+        request->older_failures = rows[i].rule;
+        return VERDICT_TRUE;
+    }
+    log_error("t_drop_replies: \"" STR_FMT "\" is not a, l or n", STR_ARG(mode));
+    return VERDICT_ERROR;
 }
 
 /* Flags belong to the request, and its transaction sees them at once. */

@@ -153,6 +153,35 @@ enum verdict t_replicate_tcp(struct call *call)
     return relay(call, STR("tcp"), true);
 }
 
+enum verdict t_replicate_tls(struct call *call)
+{
+    return relay(call, STR("tls"), true);
+}
+
+enum verdict t_relay_by_sctp(struct call *call)
+{
+    (void)call;
+    log_error("t_relay: there is no SCTP here; use t_relay_to_tcp or t_relay_to_tls");
+    return VERDICT_ERROR;
+}
+
+/* t_relay_to_avp(proto, variable): where to, as the variable says. */
+enum verdict t_relay_to_avp(struct call *call)
+{
+    struct relay_options *options = arena_zalloc(call->run->arena, sizeof *options);
+    struct value where;
+
+    if (!options || variable_get(call->run, call->args[1].object, &where) ||
+        value_is_null(&where) ||
+        parse_destination(call->run->arena, where.text, &options->destination) ||
+        force_transport(call, call->args[0].value.text, &options->destination)) {
+        log_error("t_relay_to_avp: the variable names no destination");
+        return VERDICT_ERROR;
+    }
+    tm_read_timer_avps(call);
+    return run_relay(call->run, options);
+}
+
 enum verdict t_newtran(struct call *call)
 {
     enum err err = run_create_transaction(call->run);
@@ -160,20 +189,52 @@ enum verdict t_newtran(struct call *call)
     return verdict_if(!err || err == ERR_EXISTS);
 }
 
+/* Kamailio sends the target set along with a redirection. */
+static enum err add_contacts(struct call *call)
+{
+    const struct tm_state *tm = module_state(call->module);
+    struct run *run = call->run;
+    struct value contacts;
+    struct str line;
+    enum err err;
+
+    if (server_is_openser(run_server(run)))
+        return ERR_NONE;
+    err = variable_get(run, tm->targets, &contacts);
+    if (err || value_is_null(&contacts))
+        return err;
+    err = str_print(run->arena, &line, STR_FMT "\r\n", STR_ARG(contacts.text));
+    return err ? err : run_add_reply_header(run, line);
+}
+
 static enum verdict reply(struct call *call)
 {
+    const struct tm_state *tm = module_state(call->module);
     struct str reason = call->args[1].value.text;
     uint64_t status;
     enum err err;
 
     if (str_to_uint(call->args[0].value.text, 100, 699, &status)) {
         log_error("t_reply: \"" STR_FMT "\" is no status", STR_ARG(call->args[0].value.text));
-        return VERDICT_ERROR;
+        status = (uint64_t)tm->default_code;
+        reason = tm->default_reason;
     }
+    if (status >= 300 && status < 400 && add_contacts(call))
+        return VERDICT_ERROR;
     err = run_reply(call->run, (unsigned)status, reason);
     if (err)
         log_notice("t_reply: %u not sent: %s", (unsigned)status, err_name(err));
     return verdict_of(err);
+}
+
+/* With the reason why forwarding failed. */
+enum verdict t_reply_error(struct call *call)
+{
+    struct str reason;
+    unsigned status = run_error(call->run, &reason);
+
+    return t_newtran(call) == VERDICT_TRUE ? verdict_of(run_reply(call->run, status, reason))
+                                           : VERDICT_ERROR;
 }
 
 enum verdict t_reply(struct call *call)

@@ -19,6 +19,11 @@ enum verdict t_lookup_request(struct call *call)
     return verdict_if(call->run->request->txn || run_matches_transaction(call->run));
 }
 
+enum verdict t_exists(struct call *call)
+{
+    return t_lookup_request(call);
+}
+
 enum verdict t_lookup_cancel(struct call *call)
 {
     struct request *request = call->run->request;
@@ -50,7 +55,7 @@ unsigned tm_status(const struct run *run)
 
     if (!run->msg->is_request)
         return run->msg->status;
-    if (run->stage == STAGE_FAILURE)
+    if (run->stage == STAGE_FAILURE || (run->stage == STAGE_EVENT && branch))
         return branch ? branch->status : STATUS_TIMEOUT;
     return run->stage == STAGE_REQUEST ? run->request->last_status : 0;
 }
@@ -163,6 +168,19 @@ enum verdict t_was_cancelled(struct call *call)
     return verdict_if(call->run->request->is_cancelled);
 }
 
+/* Its lifetime is over: branches that are tried now end at once. */
+enum verdict t_is_expired(struct call *call)
+{
+    const struct fork_rules *rules = server_fork_rules(run_server(call->run));
+    const struct request *request = call->run->request;
+    msec lifetime = request->lifetime;
+
+    if (!lifetime)
+        lifetime =
+            request->msg->method == SIP_INVITE ? rules->invite_lifetime : rules->other_lifetime;
+    return verdict_if(lifetime && run_now(call->run) >= request->received_at + lifetime);
+}
+
 /* ---- where are we ---- */
 
 enum verdict t_is_failure_route(struct call *call)
@@ -188,5 +206,13 @@ enum verdict t_is_request_route(struct call *call)
 enum verdict t_never(struct call *call)
 {
     (void)call;
+    return VERDICT_FALSE;
+}
+
+/* t_write_req() and its like. */
+enum verdict t_unwritten(struct call *call)
+{
+    (void)call;
+    log_error("t_write: nothing is written to pipes and sockets of other programs; see evapi");
     return VERDICT_FALSE;
 }

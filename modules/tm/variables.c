@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* $T_…: what is known of the transaction, its branches, and the messages that it is about. */
+#include <culvert/transaction.h>
+
 #include "tm.h"
 
 /* OpenSER counts from 1 in branch routes; Kamailio from 0, and tells the number of branches
@@ -70,6 +73,118 @@ static enum err get_branch_field(const struct variable_use *use, struct value *o
     return ERR_NONE;
 }
 
+/* ---- $T(name) ---- */
+
+static enum err put_number(struct value *out, uint64_t number)
+{
+    *out = value_of_int((int64_t)number);
+    return ERR_NONE;
+}
+
+static enum err put_text(const struct variable_use *use, struct value *out, uint64_t number)
+{
+    struct str text;
+    enum err err = str_print(use->run->arena, &text, "%llu", (unsigned long long)number);
+
+    *out = err ? value_null() : value_of_str(text);
+    return err;
+}
+
+/* Null before there is a transaction. */
+static enum err get_id(const struct variable_use *use, struct value *out)
+{
+    const struct run *run = use->run;
+    bool is_number = str_find(use->inner, STR("_n"));
+    uint64_t id =
+        str_starts(use->inner, STR("id_index")) ? worker_index(run->worker) : run->request->label;
+
+    *out = value_null();
+    if (!run->request->label)
+        return ERR_NONE;
+    return is_number ? put_number(out, id) : put_text(use, out, id);
+}
+
+/* 1 when the reply that counts is our own. */
+static enum err get_reply_type(const struct variable_use *use, struct value *out)
+{
+    const struct branch *branch = answered_branch(use->run);
+
+    return put_number(out, use->run->msg->is_request && (!branch || !branch->is_received));
+}
+
+static enum err get_t(const struct variable_use *use, struct value *out)
+{
+    static const struct {
+        struct str name;
+        enum err (*get)(const struct variable_use *use, struct value *out);
+    } rows[] = {
+        { STR_INIT("id_index"), get_id },           { STR_INIT("id_label"), get_id },
+        { STR_INIT("id_index_n"), get_id },         { STR_INIT("id_label_n"), get_id },
+        { STR_INIT("reply_code"), get_reply_code }, { STR_INIT("reply_reason"), get_reply_reason },
+        { STR_INIT("reply_type"), get_reply_type }, { STR_INIT("branch_index"), get_branch_index },
+        { STR_INIT("ruid"), get_reply_ruid },
+    };
+
+    *out = value_null();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (str_eq(use->inner, rows[i].name))
+            return rows[i].get(use, out);
+    }
+    return ERR_NONE;
+}
+
+/* ---- $T_req($x), $T_rpl($x), $T_inv($x): a variable of another message ---- */
+
+static enum err prepare_inner(struct module *module, struct str inner,
+                              const struct script_place *place, const void **out)
+{
+    const struct variable_ref *ref;
+    enum err err = module_variable(module, inner, &ref);
+
+    if (err)
+        script_complain(place, "\"" STR_FMT "\" is no variable", STR_ARG(inner));
+    else
+        *out = ref;
+    return err;
+}
+
+static enum err get_of(const struct variable_use *use, const struct request *request,
+                       struct sip_msg *msg, struct value *out)
+{
+    struct run run = *use->run;
+
+    *out = value_null();
+    if (!msg || !use->object)
+        return ERR_NONE;
+    run.msg = msg;
+    run.stage = msg->is_request ? STAGE_REQUEST : STAGE_REPLY;
+    if (msg->is_request)
+        run.source = request->source;
+    return variable_get(&run, use->object, out);
+}
+
+static enum err get_of_request(const struct variable_use *use, struct value *out)
+{
+    return get_of(use, use->run->request, use->run->request->msg, out);
+}
+
+static enum err get_of_reply(const struct variable_use *use, struct value *out)
+{
+    const struct run *run = use->run;
+    const struct branch *branch = answered_branch(run);
+    struct sip_msg *reply = branch ? branch->response : NULL;
+
+    return get_of(use, run->request, run->msg->is_request ? reply : run->msg, out);
+}
+
+static enum err get_of_invite(const struct variable_use *use, struct value *out)
+{
+    const struct request *invite = use->run->request->invite;
+
+    *out = value_null();
+    return invite ? get_of(use, invite, invite->msg, out) : ERR_NONE;
+}
+
 const struct mod_variable tm_variables[] = {
     { .name = "T_branch_idx", .get = get_branch_index, .doc = "Which branch this is." },
     { .name = "T_reply_code",
@@ -86,5 +201,24 @@ const struct mod_variable tm_variables[] = {
       .inner = INNER_NEEDED,
       .get = get_branch_field,
       .doc = "Of the branch: $T_branch(uri), (ruid), (flags)." },
+    { .name = "T",
+      .inner = INNER_NEEDED,
+      .get = get_t,
+      .doc = "Of the transaction: its name, the reply that counts, the branch." },
+    { .name = "T_req",
+      .inner = INNER_NEEDED,
+      .get = get_of_request,
+      .prepare = prepare_inner,
+      .doc = "A variable of the request: $T_req($ci)." },
+    { .name = "T_rpl",
+      .inner = INNER_NEEDED,
+      .get = get_of_reply,
+      .prepare = prepare_inner,
+      .doc = "A variable of the response that counts." },
+    { .name = "T_inv",
+      .inner = INNER_NEEDED,
+      .get = get_of_invite,
+      .prepare = prepare_inner,
+      .doc = "In a CANCEL: a variable of the INVITE that it means." },
     { 0 },
 };

@@ -47,6 +47,13 @@ const struct counter *counter_find(const struct server *server, struct str name)
     return NULL;
 }
 
+int64_t server_read_counter(const struct server *server, struct str name)
+{
+    const struct counter *counter = counter_find(server, name);
+
+    return counter ? atomic_load(&counter->value) : 0;
+}
+
 void counter_add(struct counter *counter, int64_t amount)
 {
     if (counter)

@@ -259,8 +259,10 @@ static enum verdict relay_cancel(struct run *run, struct str destination)
 {
     struct request *request = run->request;
 
+    if (!request->invite && run->worker->server->fork_rules.drops_strange_cancel)
+        return VERDICT_STOP;
     if (!request->invite)
-        return run_forward(run, destination);
+        return run_forward(run, destination); /* RFC 3261 §16.10 */
     return proxy_cancel(run->worker->proxy, request, request->invite) ? VERDICT_FALSE
                                                                       : VERDICT_TRUE;
 }

@@ -435,6 +435,11 @@ struct location_rules *server_location_rules(struct server *server)
     return &server->location_rules;
 }
 
+uint16_t server_find_event_route(const struct server *server, struct str name)
+{
+    return program_route(server->program, STAGE_EVENT, name);
+}
+
 struct fork_rules *server_fork_rules(struct server *server)
 {
     return &server->fork_rules;

@@ -228,6 +228,11 @@ void run_cancel_branch(struct run *run, struct branch *branch)
     proxy_cancel_branch(run->worker->proxy, branch);
 }
 
+void run_drop_transaction(struct run *run)
+{
+    proxy_drop(run->worker->proxy, run->request);
+}
+
 /* ---- waiting ---- */
 
 enum err run_suspend(struct run *run)

@@ -108,6 +108,7 @@ static void on_reply(void *context, struct branch *branch, struct sip_msg *respo
                      const struct flow *source, struct sip_edits *edits)
 {
     struct run *run = run_create(context, branch->request, STAGE_REPLY, response, source);
+    uint16_t route = branch->on_reply ? branch->on_reply : branch->request->on_reply;
 
     if (!run) {
         proxy_reply_continue(branch, response, 0);
@@ -115,7 +116,7 @@ static void on_reply(void *context, struct branch *branch, struct sip_msg *respo
     }
     run->branch = branch;
     run->edits = edits;
-    run_start(run, branch->request->on_reply, reply_route_done);
+    run_start(run, route, reply_route_done);
 }
 
 void worker_failure_done(struct run *run)
@@ -131,6 +132,8 @@ void worker_failure_done(struct run *run)
 /* Failure routes see the Request-URI of the branch that failed, and no next hop. */
 static void enter_failure(struct request *request)
 {
+    if (!server_is_openser(request->worker->server))
+        request->on_branch = ROUTE_NONE; /* Kamailio's are armed for one relay */
     request->is_failing = true;
     request->on_failure = ROUTE_NONE;
     request->target_is_new = false;
@@ -175,10 +178,8 @@ static void branch_failure_done(struct run *run)
 static void on_branch_failure(void *context, struct branch *branch)
 {
     struct request *request = branch->request;
-    struct run *run = NULL;
+    struct run *run = run_create(context, request, STAGE_EVENT, request->msg, &request->source);
 
-    if (branch->on_failure != ROUTE_NONE)
-        run = run_create(context, request, STAGE_EVENT, request->msg, &request->source);
     if (!run) {
         proxy_branch_failure_continue(branch);
         return;

@@ -113,15 +113,14 @@ void proxy_leg_finish(struct leg *leg, unsigned status)
     proxy_flight_release(flight);
 }
 
-void proxy_leg_lose(struct leg *leg, unsigned status)
+void proxy_leg_ask_failure(struct leg *leg)
 {
     struct flight *flight = flight_of_leg(leg);
     struct proxy_user *user = &flight->proxy->user;
     const struct request *request = &flight->request;
 
-    proxy_leg_finish(leg, status);
-    if (!user->on_branch_failure || leg->is_replica || request->is_answered ||
-        request->is_cancelled)
+    if (leg->branch.on_failure == ROUTE_NONE || !user->on_branch_failure || leg->is_replica ||
+        request->is_answered || request->is_cancelled)
         return;
     leg->is_asked_again = true;
     flight->failing_legs++;
@@ -220,7 +219,8 @@ static void time_out(struct leg *leg)
     if (is_silent && proxy_leg_fail_over(leg))
         return;
     give_up(leg);
-    proxy_leg_lose(leg, status);
+    proxy_leg_finish(leg, status);
+    proxy_leg_ask_failure(leg);
     proxy_flight_advance(flight);
 }
 
@@ -276,7 +276,8 @@ static void lose(struct leg *leg, enum err why)
         return;
     if (why == ERR_TIMEOUT)
         status = 408;
-    proxy_leg_lose(leg, leg->branch.is_cancelled ? 487 : status);
+    proxy_leg_finish(leg, leg->branch.is_cancelled ? 487 : status);
+    proxy_leg_ask_failure(leg);
     proxy_flight_advance(flight);
 }
 

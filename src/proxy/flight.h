@@ -245,8 +245,8 @@ enum err proxy_leg_create(struct flight *flight, const struct target *target, st
 void proxy_leg_start(struct leg *leg);
 /* Ends it; a status of 300 or more: it has lost. */
 void proxy_leg_finish(struct leg *leg, unsigned status);
-/* The same with a failure that its own failure route may do something about. */
-void proxy_leg_lose(struct leg *leg, unsigned status);
+/* After it has lost: its own failure route may find it a successor. */
+void proxy_leg_ask_failure(struct leg *leg);
 /* Gives up a leg that was not sent. */
 void proxy_leg_fail(struct leg *leg, enum err err, unsigned status);
 /* Whatever its branches do, it has lasted long enough (tm's max_inv_lifetime). */

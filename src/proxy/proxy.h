@@ -49,8 +49,8 @@ struct proxy_user {
      */
     void (*on_failure)(void *context, struct request *request);
     /*
-     * A branch has failed, others may still run: it may get a successor by proxy_relay. Answer with
-     * proxy_branch_failure_continue.
+     * A branch with a failure route of its own (on_failure) has failed, others may still run: it may
+     * get a successor by proxy_relay. Answer with proxy_branch_failure_continue.
      */
     void (*on_branch_failure)(void *context, struct branch *branch);
     void (*on_branch_end)(void *context, struct branch *branch); /* without having won */
@@ -100,6 +100,8 @@ void proxy_branch_failure_continue(struct branch *branch);
  * neither answered nor relayed ends without a response. To be called at the end of every run.
  */
 void proxy_release(struct proxy *proxy, struct request *request);
+/* Ends the transaction, its branches cancelled: no final response goes upstream, but a late 2xx. */
+void proxy_drop(struct proxy *proxy, struct request *request);
 
 /*
  * The transaction (made if need be) waits as if for a branch that rings: until somebody resumes it,

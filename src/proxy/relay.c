@@ -331,3 +331,12 @@ void proxy_release(struct proxy *proxy, struct request *request)
     flight->is_released = true;
     proxy_flight_advance(flight);
 }
+
+void proxy_drop(struct proxy *proxy, struct request *request)
+{
+    struct flight *flight = flight_of(request);
+
+    proxy_flight_enter(flight, proxy);
+    request->is_answered = true;
+    proxy_cancel_branches(proxy, request, STR(""));
+}

@@ -147,11 +147,12 @@ static void lose(struct leg *leg, struct held *held, unsigned status)
     } else { /* the status counts, the message is of no use */
         proxy_held_free(held);
     }
-    proxy_leg_lose(leg, status);
+    proxy_leg_finish(leg, status);
     if (status >= 600 && !proxy_choose_is_lenient(flight)) {
         flight->request.has_6xx = true;
         proxy_cancel_legs(flight, own_reason(flight, STR(DECLINED)));
     }
+    proxy_leg_ask_failure(leg);
 }
 
 /* One that cannot be written is as good as none. */
