@@ -40,6 +40,9 @@ static const char script[] =
     "#!KAMAILIO\n"
     "loadmodule \"tm\"\nloadmodule \"sl\"\nloadmodule \"rr\"\nloadmodule \"siputils\"\n"
     "loadmodule \"textops\"\n"
+    /* the model has no lifetimes beside the timers */
+    "modparam(\"tm\", \"max_inv_lifetime\", 0)\n"
+    "modparam(\"tm\", \"max_noninv_lifetime\", 0)\n"
     "request_route {\n"
     "  if (is_method(\"CANCEL\")) {\n"
     "    if (!t_check_trans()) { sl_send_reply(\"481\", \"No such call\"); exit; }\n"
