@@ -165,19 +165,29 @@ static void write_record_route(struct writer *w, const struct flight *flight,
     write_str(w, STR(">\r\n"));
 }
 
-/* Two of them when the dialog changes sides in us: the one that the callee sees comes first. */
-static void write_record_routes(struct writer *w, const struct flight *flight,
-                                const struct flow *flow, const struct listener *listener)
+/* Two of them when the dialog changes sides in us. */
+unsigned proxy_build_own_routes(const struct flight *flight, const struct flow *flow)
 {
     const struct record_route *wish = &flight->request.record_route;
     const struct listener *inner = listener_of(flight, &flight->request.source);
     bool is_double = (wish->is_double || wish->has_flow_token) && !wish->preset.len && inner &&
-                     inner != listener;
+                     inner != listener_of(flight, flow);
 
     if (!wish->is_wanted)
-        return;
-    write_record_route(w, flight, flow, listener, is_double);
-    if (is_double)
+        return 0;
+    return is_double ? 2 : 1;
+}
+
+/* The one that the callee sees comes first. */
+static void write_record_routes(struct writer *w, const struct flight *flight,
+                                const struct flow *flow, const struct listener *listener)
+{
+    const struct listener *inner = listener_of(flight, &flight->request.source);
+    unsigned count = proxy_build_own_routes(flight, flow);
+
+    if (count > 0)
+        write_record_route(w, flight, flow, listener, count > 1);
+    if (count > 1)
         write_record_route(w, flight, flow, inner, true);
 }
 

@@ -236,6 +236,8 @@ enum err proxy_build_request(struct flight *flight, const struct departure *depa
 enum err proxy_build_marked_via(struct flight *flight, struct str *out);
 /* The whole Via line of a request of our own. */
 void proxy_build_own_via(struct writer *w, const struct listener *listener, struct str branch);
+/* How many Record-Route values we put into a request that goes out on this flow. */
+unsigned proxy_build_own_routes(const struct flight *flight, const struct flow *flow);
 /* 0: go on; else the status to refuse with: 483, 482. */
 unsigned proxy_build_check_hops(struct flight *flight);
 
@@ -271,6 +273,11 @@ void proxy_response_receive(struct leg *leg, struct sip_msg *msg, const struct f
 void proxy_response_answer(struct flight *flight);
 /* Frees the failures that nobody will look at any more: the outdated ones, or all. */
 void proxy_response_forget(struct flight *flight, bool all);
+
+/* ---- refuse.c ---- */
+
+/* ACK for a 2xx to INVITE that goes nowhere, and the first time BYE. */
+void proxy_refuse_accepted(struct leg *leg, const struct sip_msg *response);
 
 /* ---- choose.c ---- */
 

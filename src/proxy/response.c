@@ -16,6 +16,12 @@ static struct str own_reason(const struct flight *flight, struct str line)
     return flight->proxy->settings.rules.adds_no_reason ? STR("") : line;
 }
 
+/* A 2xx to INVITE, which makes a dialog or changes one. */
+static bool is_accepted(const struct leg *leg, unsigned status)
+{
+    return is_invite(leg) && status >= 200 && status < 300 && !leg->is_replica;
+}
+
 /* ---- upstream ---- */
 
 static enum err write_upstream(struct flight *flight, const struct held *held, unsigned status,
@@ -184,6 +190,8 @@ static void take(struct leg *leg, struct held *held)
     unsigned status = held->msg->status;
     bool is_over = leg->branch.state == BRANCH_DONE;
 
+    if (held->verdict >= 300 && is_accepted(leg, status))
+        proxy_refuse_accepted(leg, held->msg);
     if (held->verdict >= 300 && !is_over) {
         lose(leg, held, held->verdict);
     } else if (status < 200) {
@@ -296,6 +304,8 @@ void proxy_response_receive(struct leg *leg, struct sip_msg *msg, const struct f
     struct flight *flight = flight_of_leg(leg);
     struct held *held;
 
+    if (leg->is_refused && is_accepted(leg, msg->status))
+        proxy_refuse_accepted(leg, msg);
     if (!is_wanted(leg, msg->status))
         return;
     proxy_flight_hold(flight);

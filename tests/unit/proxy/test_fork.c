@@ -352,6 +352,50 @@ static void test_the_reply_route_may_make_a_failure(void **state)
     world_destroy(world);
 }
 
+/* The callee would believe in a call of which the caller never hears: ACK, BYE, each by the proxies
+ * that have recorded their route behind us. */
+static void test_an_accepted_call_that_is_refused_is_ended(void **state)
+{
+    struct world *world = world_create(false);
+    struct str sent;
+
+    (void)state;
+    world_invite(world);
+    world->reply_status = 488;
+    world_answer_with(world, world_nth(world, "INVITE", 0), 200, "z",
+                      "Record-Route: <sip:far.example.org;lr>, <sip:near.example.org;lr>\r\n"
+                      "Contact: <sip:callee@10.1.1.1>\r\n");
+    sent = world_nth(world, "ACK", 0);
+    assert_has(sent, "ACK sip:callee@10.1.1.1 SIP/2.0\r\n");
+    assert_has(sent, "Route: <sip:near.example.org;lr>, <sip:far.example.org;lr>\r\n");
+    assert_has(sent, ";tag=a1\r\n");
+    assert_has(sent, ";tag=z\r\n");
+    sent = world_nth(world, "BYE", 0);
+    assert_has(sent, "BYE sip:callee@10.1.1.1 SIP/2.0\r\n");
+    assert_has(sent, "Route: <sip:near.example.org;lr>, <sip:far.example.org;lr>\r\n");
+    assert_int_equal(world->final_status, 488);
+    world_answer(world, world_find(world, "INVITE", 0), 200, "z"); /* the ACK was lost */
+    assert_int_equal(world_count(world, "ACK"), 2);
+    assert_int_equal(world_count(world, "BYE"), 1);
+    assert_int_equal(world_count(world, "SIP/2.0 200"), 0);
+    world_answer(world, world_find(world, "BYE", 0), 200, "z");
+    world_destroy(world);
+}
+
+static void test_a_refused_change_of_a_call_does_not_end_it(void **state)
+{
+    struct world *world = world_create(false);
+
+    (void)state;
+    world_receive(world, &(struct request_parts){ .method = "INVITE", .to_tag = ";tag=z" });
+    world->reply_status = 488;
+    world_answer(world, world_find(world, "INVITE", 0), 200, "z");
+    assert_int_equal(world_count(world, "ACK"), 1);
+    assert_int_equal(world_count(world, "BYE"), 0);
+    assert_int_equal(world->final_status, 488);
+    world_destroy(world);
+}
+
 static void test_a_refused_provisional_cancels_its_branch(void **state)
 {
     struct world *world = world_create(false);
@@ -842,6 +886,8 @@ int main(void)
         cmocka_unit_test(test_a_2xx_after_a_6xx_still_wins),
         cmocka_unit_test(test_a_2xx_after_our_408_still_goes_up),
         cmocka_unit_test(test_the_reply_route_may_make_a_failure),
+        cmocka_unit_test(test_an_accepted_call_that_is_refused_is_ended),
+        cmocka_unit_test(test_a_refused_change_of_a_call_does_not_end_it),
         cmocka_unit_test(test_a_refused_provisional_cancels_its_branch),
         cmocka_unit_test(test_responses_of_a_branch_keep_their_order),
         cmocka_unit_test(test_changes_before_matching_reach_responses_that_wait),
