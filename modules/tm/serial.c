@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Serial forking: the target set in order of q, one group of equal q at a time. Of the flows of one
- * instance (RFC 5626) only the best is in it; the others wait for t_next_contact_flow().
+ * instance (RFC 5626) only the best is in it; the others wait for t_next_contact_flow(), be it here
+ * or, as lookup() has it, with their target.
  */
 #include <culvert/random.h>
 
@@ -167,6 +168,10 @@ enum verdict t_next_contact_flow(struct call *call)
     struct contacts *contacts = request->slots[tm->slot];
     const struct branch *branch = call->run->branch;
 
+    if (branch && branch->target.other_flow) {
+        use(request, branch->target.other_flow);
+        return VERDICT_TRUE;
+    }
     for (unsigned i = 0; contacts && branch && i < contacts->flow_count; i++) {
         if (!str_eq(contacts->flows[i].instance, branch->target.instance))
             continue;

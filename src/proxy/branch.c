@@ -83,14 +83,17 @@ static bool has_lost_flow(const struct leg *leg, unsigned status)
 }
 
 /* RFC 5626 §5.3 and §6: flows of one instance are tried one after the other. */
-static void try_other_flow(const struct leg *lost)
+static void try_other_flow(struct leg *lost)
 {
     struct flight *flight = flight_of_leg(lost);
+    const struct target *other = lost->branch.target.other_flow;
     struct leg *leg;
 
-    if (proxy_leg_create(flight, lost->branch.target.other_flow, &leg))
+    lost->branch.target.other_flow = NULL; /* no script has to do it */
+    if (proxy_leg_create(flight, other, &leg))
         return;
     leg->branch.step = lost->branch.step;
+    leg->breadth = lost->breadth;
     proxy_leg_start(leg);
 }
 
