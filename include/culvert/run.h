@@ -89,6 +89,8 @@ MUST_USE enum err run_reply(struct run *run, unsigned status, struct str reason)
  * anything else.
  */
 MUST_USE enum err run_add_reply_header(struct run *run, struct str lines);
+/* Adds the target set as Contact to the next of them, a redirection; nothing when there is none. */
+MUST_USE enum err run_add_contacts(struct run *run);
 /* Remembers why forwarding failed; sl_reply_error() answers with it. Also done by run_relay. */
 void run_set_error(struct run *run, unsigned status, const char *reason);
 unsigned run_error(const struct run *run, struct str *reason); /* status 500 when none is remembered */

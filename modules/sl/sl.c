@@ -6,25 +6,14 @@
 struct sl {
     int64_t default_code;
     struct str default_reason;
-    const struct variable_ref *targets; /* $ds: the target set as a Contact header */
 };
 
 /* Kamailio sends the target set along with a redirection. */
-static enum err add_contacts(struct call *call)
+static enum err add_contacts(struct run *run, uint64_t status)
 {
-    const struct sl *sl = module_state(call->module);
-    struct run *run = call->run;
-    struct value contacts;
-    struct str line;
-    enum err err;
+    bool is_redirection = status >= 300 && status < 400;
 
-    if (server_is_openser(run_server(run)))
-        return ERR_NONE;
-    err = variable_get(run, sl->targets, &contacts);
-    if (err || value_is_null(&contacts))
-        return err;
-    err = str_print(run->arena, &line, STR_FMT "\r\n", STR_ARG(contacts.text));
-    return err ? err : run_add_reply_header(run, line);
+    return is_redirection && !server_is_openser(run_server(run)) ? run_add_contacts(run) : ERR_NONE;
 }
 
 static enum verdict reply(struct call *call)
@@ -39,7 +28,7 @@ static enum verdict reply(struct call *call)
         status = (uint64_t)sl->default_code;
         reason = sl->default_reason;
     }
-    if (status >= 300 && status < 400 && add_contacts(call))
+    if (add_contacts(call->run, status))
         return VERDICT_ERROR;
     err = run_reply(call->run, (unsigned)status, reason);
     if (err)
@@ -103,13 +92,6 @@ static const struct mod_param params[] = {
     { 0 },
 };
 
-static enum err start(struct module *module)
-{
-    struct sl *sl = module_state(module);
-
-    return module_variable(module, STR("$ds"), &sl->targets);
-}
-
 CULVERT_MODULE = {
     .abi = MODULE_ABI,
     .name = "sl",
@@ -117,5 +99,4 @@ CULVERT_MODULE = {
     .state_size = sizeof(struct sl),
     .functions = functions,
     .params = params,
-    .start = start,
 };

@@ -190,21 +190,11 @@ enum verdict t_newtran(struct call *call)
 }
 
 /* Kamailio sends the target set along with a redirection. */
-static enum err add_contacts(struct call *call)
+static enum err add_contacts(struct run *run, uint64_t status)
 {
-    const struct tm_state *tm = module_state(call->module);
-    struct run *run = call->run;
-    struct value contacts;
-    struct str line;
-    enum err err;
+    bool is_redirection = status >= 300 && status < 400;
 
-    if (server_is_openser(run_server(run)))
-        return ERR_NONE;
-    err = variable_get(run, tm->targets, &contacts);
-    if (err || value_is_null(&contacts))
-        return err;
-    err = str_print(run->arena, &line, STR_FMT "\r\n", STR_ARG(contacts.text));
-    return err ? err : run_add_reply_header(run, line);
+    return is_redirection && !server_is_openser(run_server(run)) ? run_add_contacts(run) : ERR_NONE;
 }
 
 static enum verdict reply(struct call *call)
@@ -219,7 +209,7 @@ static enum verdict reply(struct call *call)
         status = (uint64_t)tm->default_code;
         reason = tm->default_reason;
     }
-    if (status >= 300 && status < 400 && add_contacts(call))
+    if (add_contacts(call->run, status))
         return VERDICT_ERROR;
     err = run_reply(call->run, (unsigned)status, reason);
     if (err)

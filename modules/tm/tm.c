@@ -229,8 +229,6 @@ static enum err start(struct module *module)
     if (!err)
         err = find_variable(module, tm->fr_inv_timer_avp, &tm->fr_inv_timer_ref);
     if (!err)
-        err = module_variable(module, STR("$ds"), &tm->targets);
-    if (!err)
         err = tm_make_counters(module);
     if (!err)
         tm_set_rules(module);

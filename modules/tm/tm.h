@@ -27,7 +27,6 @@ struct tm_state {
     int64_t local_cancel_reason, e2e_cancel_reason;
     int64_t default_code;
     struct str default_reason, auto_inv_100_reason;
-    const struct variable_ref *targets; /* $ds: the target set as a Contact header */
     struct str fr_timer_avp, fr_inv_timer_avp;
     const struct variable_ref *fr_timer_ref, *fr_inv_timer_ref; /* NULL: none */
     struct counter *finals[7]; /* by class */

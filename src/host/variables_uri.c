@@ -378,6 +378,19 @@ static enum err get_ds(const struct variable_use *use, struct value *out)
     return list_targets(use->run, is_changed, STR("Contact: "), out);
 }
 
+enum err run_add_contacts(struct run *run)
+{
+    const struct variable_use use = { .run = run };
+    struct value contacts;
+    struct str line;
+    enum err err = get_ds(&use, &contacts);
+
+    if (err || value_is_null(&contacts))
+        return err;
+    err = str_print(run->arena, &line, STR_FMT "\r\n", STR_ARG(contacts.text));
+    return err ? err : run_add_reply_header(run, line);
+}
+
 /* $branch(uri)[i] and its like; the counterpart of run_target for added targets. */
 static struct target *indexed_target(const struct variable_use *use)
 {
