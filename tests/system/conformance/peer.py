@@ -2,6 +2,9 @@
 """A party on a real socket: says exactly what the check tells it, and reads strictly what it hears."""
 import asyncio
 import re
+import socket
+import struct
+import time
 
 from conformance.draft import Draft, ack_for, in_brackets, new_branch, new_name, response_to, session
 from conformance.message import Address, Message, Uri, Violation
@@ -18,15 +21,40 @@ PATIENCE = 5  # seconds; generous, the machine may be busy
 QUIET = 0.25  # seconds of silence that prove that nothing comes
 
 
-class Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, peer):
-        self.peer = peer
+class Datagrams:
+    """A UDP socket whose kernel says when each datagram came: we may be late to look."""
 
-    def connection_made(self, transport):
-        self.transport = transport
+    TIMESTAMPS = getattr(socket, 'SO_TIMESTAMPNS', 35)
 
-    def datagram_received(self, data, address):
-        self.peer.take(data, lambda answer: self.transport.sendto(answer, address))
+    def __init__(self, peer, address):
+        self.peer, self.loop = peer, asyncio.get_running_loop()
+        self.socket = socket.socket(socket.AF_INET6 if ':' in address[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, self.TIMESTAMPS, 1)
+        self.socket.bind(address)
+        self.loop.add_reader(self.socket, self._read)
+
+    def _read(self):
+        try:
+            data, notes, _, address = self.socket.recvmsg(65535, 64)
+        except OSError:  # nothing there, or an ICMP error
+            return
+        self.peer.take(data, lambda answer: self.socket.sendto(answer, address), self._age(notes))
+
+    def _age(self, notes):
+        """Seconds since it came."""
+        for level, kind, data in notes:
+            if (level, kind) == (socket.SOL_SOCKET, self.TIMESTAMPS):
+                seconds, nanoseconds = struct.unpack('@ll', data[:16])
+                return max(0.0, time.time() - seconds - nanoseconds / 1e9)
+        return 0.0
+
+    def sendto(self, data, address):
+        self.socket.sendto(data, address)
+
+    def close(self):
+        self.loop.remove_reader(self.socket)
+        self.socket.close()
 
 
 class Peer:
@@ -45,11 +73,9 @@ class Peer:
     # ---- sockets ----
 
     async def open(self, port=0, listening=False, dialling=True):
-        loop = asyncio.get_running_loop()
         if self.transport == 'udp':
-            transport, _ = await loop.create_datagram_endpoint(lambda: Datagrams(self), local_addr=(self.host, port))
-            self.link = transport
-            self.own = transport.get_extra_info('sockname')[:2]
+            self.link = Datagrams(self, (self.host, port))
+            self.own = self.link.socket.getsockname()[:2]
             return self
         if listening:
             self.listener = await asyncio.start_server(self._accepted, self.host, port)
@@ -95,13 +121,13 @@ class Peer:
                 return
             buffer += more
 
-    def take(self, data, reply):
+    def take(self, data, reply, age=0.0):
         """Into the inbox; a message against the rules too, as what is wrong with it."""
         if not data.strip(b'\r\n\0'):
             self.pongs += 1
             return
         try:
-            message = Message(data, self.transport, asyncio.get_running_loop().time())
+            message = Message(data, self.transport, asyncio.get_running_loop().time() - age)
             message.reply = reply
         except Violation as violation:
             message = violation
