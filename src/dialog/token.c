@@ -2,7 +2,8 @@
 /*
  * "ft." and, in base64url: a byte of flags, the hash of the caller's tag (4), the flows, the MAC
  * (12). A flow is transport (1), socket (2), port (2), address (4 or 16), and, as the flags say,
- * IPv6 scope (4) and connection (8). All numbers are big-endian.
+ * IPv6 scope (4) and connection (8); the top bit of the transport says that the identity (4) of a
+ * peer that was dialled by name follows. All numbers are big-endian.
  */
 #include "dialog/token.h"
 
@@ -15,7 +16,7 @@ enum {
     PREFIX_LENGTH = sizeof(PREFIX) - 1,
     MAC_BYTES = TOKEN_MAC_BYTES,
     FLOW_BYTES_MIN = 1 + 2 + 2 + 4,
-    FLOW_BYTES_MAX = 1 + 2 + 2 + 16 + 4 + 8,
+    FLOW_BYTES_MAX = 1 + 2 + 2 + 16 + 4 + 8 + 4,
     PAYLOAD_MIN = 1 + 4 + 2 * FLOW_BYTES_MIN,
     PAYLOAD_MAX = 1 + 4 + 2 * FLOW_BYTES_MAX,
     TEXT_MIN = PREFIX_LENGTH + ((PAYLOAD_MIN + MAC_BYTES) * 8 + 5) / 6,
@@ -28,6 +29,7 @@ enum {
     HAS_IPV6 = 1,
     HAS_SCOPE = 2,
     HAS_CONNECTION = 4,
+    HAS_IDENTITY = 0x80, /* of the byte of the transport */
 };
 
 _Static_assert(TEXT_MAX <= (int)FLOW_TOKEN_MAX, "the longest token fits");
@@ -92,7 +94,7 @@ static void pack_flow(struct packer *p, const struct flow *flow)
 {
     unsigned flags = flow_flags(flow);
 
-    pack_uint(p, flow->transport, 1);
+    pack_uint(p, flow->transport | (flow->identity ? (unsigned)HAS_IDENTITY : 0), 1);
     pack_uint(p, flow->socket, 2);
     pack_uint(p, flow->peer.port, 2);
     pack_bytes(p, flow->peer.ip, flags & HAS_IPV6 ? 16 : 4);
@@ -100,14 +102,16 @@ static void pack_flow(struct packer *p, const struct flow *flow)
         pack_uint(p, flow->peer.scope, 4);
     if (flags & HAS_CONNECTION)
         pack_uint(p, flow->connection, 8);
+    if (flow->identity)
+        pack_uint(p, flow->identity, 4);
 }
 
 static void unpack_flow(struct unpacker *u, unsigned flags, struct flow *out)
 {
     unsigned ip_bytes = flags & HAS_IPV6 ? 16 : 4;
+    unsigned transport = (unsigned)unpack_uint(u, 1);
 
-    *out = (struct flow){ 0 };
-    out->transport = (uint8_t)unpack_uint(u, 1);
+    *out = (struct flow){ .transport = (uint8_t)(transport & ~(unsigned)HAS_IDENTITY) };
     out->socket = (uint16_t)unpack_uint(u, 2);
     out->peer.port = (uint16_t)unpack_uint(u, 2);
     out->peer.family = flags & HAS_IPV6 ? ADDR_IPV6 : ADDR_IPV4;
@@ -117,6 +121,8 @@ static void unpack_flow(struct unpacker *u, unsigned flags, struct flow *out)
         out->peer.scope = (uint32_t)unpack_uint(u, 4);
     if (flags & HAS_CONNECTION)
         out->connection = unpack_uint(u, 8);
+    if (transport & HAS_IDENTITY)
+        out->identity = (uint32_t)unpack_uint(u, 4);
 }
 
 /* ---- base64url ---- */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -41,6 +42,11 @@ struct tls {
     struct list_node ages;
     BIO_METHOD *socket_bio;
     bool has_lock;
+
+    uv_mutex_t loading; /* one loads at a time; of all below */
+    bool has_loading;
+    X509_STORE *system;
+    struct timespec system_changed; /* its file, when it was read */
 };
 
 /* ---- the socket as OpenSSL sees it: no signal when the peer is gone ---- */
@@ -107,6 +113,9 @@ static enum err fill(struct tls *tls)
     if (uv_mutex_init(&tls->lock))
         return ERR_NOMEM;
     tls->has_lock = true;
+    if (uv_mutex_init(&tls->loading))
+        return ERR_NOMEM;
+    tls->has_loading = true;
     tls->socket_bio = make_socket_bio();
     random = random_system_create();
     if (!tls->socket_bio || !random) {
@@ -146,9 +155,44 @@ void tls_destroy(struct tls *tls)
         free(CONTAINER_OF(node, struct name, age));
     table_fini(&tls->names);
     BIO_meth_free(tls->socket_bio);
+    X509_STORE_free(tls->system);
+    if (tls->has_loading)
+        uv_mutex_destroy(&tls->loading);
     if (tls->has_lock)
         uv_mutex_destroy(&tls->lock);
     free(tls);
+}
+
+/* ---- the CAs of the system: hundreds of certificates, which rarely change ---- */
+
+static bool has_changed(struct tls *tls)
+{
+    const char *named = getenv(X509_get_default_cert_file_env());
+    struct stat status;
+
+    if (stat(named ? named : X509_get_default_cert_file(), &status) != 0)
+        return !tls->system;
+    if (tls->system && status.st_mtim.tv_sec == tls->system_changed.tv_sec &&
+        status.st_mtim.tv_nsec == tls->system_changed.tv_nsec)
+        return false;
+    tls->system_changed = status.st_mtim;
+    return true;
+}
+
+X509_STORE *tls_system_authorities(struct tls *tls)
+{
+    X509_STORE *store;
+
+    if (!has_changed(tls))
+        return tls->system;
+    store = X509_STORE_new();
+    if (!store || X509_STORE_set_default_paths(store) != 1) {
+        X509_STORE_free(store);
+        return tls->system;
+    }
+    X509_STORE_free(tls->system);
+    tls->system = store;
+    return store;
 }
 
 /* ---- generations ---- */
@@ -239,12 +283,14 @@ static void forbid_resumption(struct tls_generation *generation)
     }
 }
 
-static enum err open_rows(struct tls_generation *generation, struct writer *why)
+static enum err open_rows(struct tls *tls, struct tls_generation *generation, struct writer *why)
 {
     enum err err = ERR_NONE;
 
+    uv_mutex_lock(&tls->loading);
     for (unsigned i = 0; i < generation->count && !err; i++)
-        err = tls_row_open(&generation->rows[i], why);
+        err = tls_row_open(tls, &generation->rows[i], why);
+    uv_mutex_unlock(&tls->loading);
     if (!err)
         forbid_resumption(generation);
     return err;
@@ -260,7 +306,7 @@ enum err tls_load(struct tls *tls, const struct tls_profile *profiles, unsigned 
         return ERR_NOMEM;
     atomic_init(&generation->users, 1);
     arena_init(&generation->arena, NULL, PROFILES_MEMORY);
-    if ((err = copy_rows(generation, profiles, count)) || (err = open_rows(generation, why))) {
+    if ((err = copy_rows(generation, profiles, count)) || (err = open_rows(tls, generation, why))) {
         tls_generation_release(generation);
         return err;
     }

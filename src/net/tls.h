@@ -12,6 +12,7 @@
 typedef struct ssl_st SSL;
 typedef struct ssl_ctx_st SSL_CTX;
 typedef struct x509_st X509;
+typedef struct x509_store_st X509_STORE;
 typedef struct bio_method_st BIO_METHOD;
 
 enum {
@@ -41,6 +42,8 @@ bool tls_can_serve(struct tls *tls);
 void tls_each_row(struct tls *tls, void (*visit)(void *context, const struct tls_row *row),
                   void *context);
 const BIO_METHOD *tls_socket_bio(const struct tls *tls);
+/* The CAs of the system, read once and again when their file has changed; NULL: none can be read. */
+X509_STORE *tls_system_authorities(struct tls *tls);
 
 /* The profiles in force; NULL when none were loaded. */
 struct tls_generation *tls_generation_take(struct tls *tls);
@@ -60,7 +63,7 @@ bool tls_identity_name(struct tls *tls, uint32_t identity, char out[static TLS_N
 /* ---- tls_profile.c ---- */
 
 /* Reads the files of a profile. */
-MUST_USE enum err tls_row_open(struct tls_row *row, struct writer *why);
+MUST_USE enum err tls_row_open(struct tls *tls, struct tls_row *row, struct writer *why);
 void tls_row_close(struct tls_row *row);
 
 /* ---- tls_identity.c: names in certificates ---- */

@@ -76,13 +76,24 @@ static void check_dates(const struct tls_row *row)
                     STR_ARG(row->profile.where), STR_ARG(row->profile.certificate));
 }
 
-static enum err use_authorities(struct tls_row *row, struct writer *why)
+/* Those of the system; of its own where revocations are to be added. */
+static void use_system_authorities(struct tls *tls, struct tls_row *row)
+{
+    X509_STORE *store = row->profile.crl.len ? NULL : tls_system_authorities(tls);
+
+    if (store)
+        SSL_CTX_set1_cert_store(row->context, store);
+    else
+        SSL_CTX_set_default_verify_paths(row->context);
+}
+
+static enum err use_authorities(struct tls *tls, struct tls_row *row, struct writer *why)
 {
     const struct tls_profile *profile = &row->profile;
     STACK_OF(X509_NAME) * names;
 
     if (!profile->ca_list.len && !profile->ca_path.len) {
-        SSL_CTX_set_default_verify_paths(row->context);
+        use_system_authorities(tls, row);
         return ERR_NONE;
     }
     if (profile->ca_path.len && SSL_CTX_load_verify_dir(row->context, profile->ca_path.ptr) != 1) {
@@ -187,7 +198,7 @@ static void set_options(const struct tls_row *row)
         SSL_CTX_set_tlsext_servername_callback(row->context, tls_on_server_name);
 }
 
-enum err tls_row_open(struct tls_row *row, struct writer *why)
+enum err tls_row_open(struct tls *tls, struct tls_row *row, struct writer *why)
 {
     const struct tls_profile *profile = &row->profile;
     enum err err;
@@ -204,7 +215,7 @@ enum err tls_row_open(struct tls_row *row, struct writer *why)
     set_options(row);
     set_versions(row);
     set_verification(row);
-    if ((err = use_certificate(row, why)) || (err = use_authorities(row, why)) ||
+    if ((err = use_certificate(row, why)) || (err = use_authorities(tls, row, why)) ||
         (err = use_revocations(row, why)) || (err = use_ciphers(row, why)))
         return err;
     check_dates(row);

@@ -128,6 +128,12 @@ static void write_record_route_user(struct writer *w, const struct flight *fligh
     }
 }
 
+/* A request for a sips URI is recorded by one (§16.6 step 4), which says TLS already. */
+static bool is_secure_side(const struct request *request, const struct listener *listener)
+{
+    return listener->transport == TRANSPORT_TLS && request_is_sips(request);
+}
+
 static void write_record_route_address(struct writer *w, const struct request *request,
                                        const struct listener *listener, bool is_double)
 {
@@ -138,7 +144,7 @@ static void write_record_route_address(struct writer *w, const struct request *r
         return;
     }
     write_own_address(w, request, listener);
-    if (listener->transport != TRANSPORT_UDP) {
+    if (listener->transport != TRANSPORT_UDP && !is_secure_side(request, listener)) {
         write_str(w, STR(";transport="));
         write_str(w, traits->param_name);
     }
@@ -153,7 +159,8 @@ static void write_record_route(struct writer *w, const struct flight *flight,
     const struct request *request = &flight->request;
     const struct record_route *wish = &request->record_route;
 
-    write_str(w, STR("Record-Route: <sip:"));
+    write_str(w, STR("Record-Route: <"));
+    write_str(w, is_secure_side(request, listener) ? STR("sips:") : STR("sip:"));
     write_record_route_user(w, flight, callee);
     write_record_route_address(w, request, listener, is_double);
     write_str(w, wish->has_full_lr ? STR(";lr=on") : STR(";lr"));

@@ -144,6 +144,12 @@ static inline struct flight *flight_of_leg(const struct leg *leg)
     return flight_of(leg->branch.request);
 }
 
+/* It came for a sips URI, whatever that has become since. */
+static inline bool request_is_sips(const struct request *request)
+{
+    return str_istarts(request->msg->ruri, STR("sips:"));
+}
+
 static inline bool is_final_failure(unsigned status)
 {
     return status >= 300;

@@ -87,17 +87,34 @@ static struct str first_route(const struct request *request)
     return colon && end && colon < end ? str_trim(str_between(colon + 1, end)) : (struct str){ 0 };
 }
 
-/* A stream is never dialled for a flow: whoever registered on it is reachable there or not at all.
+/*
+ * A stream is never dialled for a flow: whoever registered on it is reachable there or not at all.
+ * Whom the dialog was made to by dialling may be dialled again.
  */
-static enum err choose_flow(const struct target *target, struct hop_choice *out)
+static enum err choose_flow(const struct flight *flight, const struct target *target,
+                            struct hop_choice *out)
 {
     const struct flow *flow = &target->flow;
+    const struct transport_traits *traits = transport_traits((enum transport)flow->transport);
 
     out->has_flow = true;
     out->flow = *flow;
-    if (transport_traits((enum transport)flow->transport)->is_reliable && !flow->connection)
+    if (traits->is_reliable && !flow->connection && !flight->request.is_in_dialog_by_token)
         return ERR_UNREACHABLE;
-    return ERR_NONE;
+    return request_is_sips(&flight->request) && !traits->is_secure ? ERR_DENIED : ERR_NONE;
+}
+
+/* Where a sips URI leads, nothing but TLS goes (RFC 3261 §26.2.2), unless the script says so. */
+static enum err choose_uri(const struct flight *flight, const struct target *target,
+                           struct resolve_query *out)
+{
+    enum err err = query_of_uri_text(target->uri, out);
+
+    if (err || !request_is_sips(&flight->request))
+        return err;
+    out->is_secure = true;
+    return out->has_transport && !transport_traits(out->transport)->is_secure ? ERR_DENIED
+                                                                              : ERR_NONE;
 }
 
 static bool has_listener(const struct proxy_settings *settings, enum transport transport)
@@ -118,7 +135,7 @@ enum err proxy_hop_choose(const struct flight *flight, const struct target *targ
     if (destination.len)
         err = query_of_destination(destination, &out->query);
     else if (target->has_flow) /* whoever writes dst_uri gives the flow up */
-        return choose_flow(target, out);
+        return choose_flow(flight, target, out);
     else if (target->dst_uri.len)
         err = query_of_uri_text(target->dst_uri, &out->query);
     else if (route.len)
@@ -126,7 +143,7 @@ enum err proxy_hop_choose(const struct flight *flight, const struct target *targ
     else if (target->path.len)
         err = query_of_list(target->path, &out->query);
     else
-        err = query_of_uri_text(target->uri, &out->query);
+        err = choose_uri(flight, target, &out->query);
     out->query.socket = target->socket;
     if (!err && out->query.is_secure &&
         !has_listener(&flight->proxy->settings, out->query.transport))
@@ -230,6 +247,8 @@ unsigned proxy_hop_status(enum err err)
         return 477;
     case ERR_UNSUPPORTED:
         return 416;
+    case ERR_DENIED:
+        return 480;
     case ERR_SYNTAX:
     case ERR_RANGE:
         return 400;

@@ -43,7 +43,8 @@ static bool uri_of(struct str value, struct sip_uri *out)
 
 static bool is_own(const struct route_set *set, const struct sip_uri *uri)
 {
-    return uri->scheme == URI_SIP && set->is_myself(set->context, uri);
+    return (uri->scheme == URI_SIP || uri->scheme == URI_SIPS) &&
+           set->is_myself(set->context, uri);
 }
 
 static bool has_param(const struct sip_uri *uri, struct str name)

@@ -197,7 +197,9 @@ void txn_untrack_stream(struct txn *txn)
 static bool is_on_flow(const struct txn *txn, const struct flow *flow)
 {
     return txn->flow.transport == flow->transport && addr_eq(&txn->flow.peer, &flow->peer) &&
-           (txn->flow.connection == flow->connection || !txn->flow.connection || !flow->connection);
+           (txn->flow.connection == flow->connection ||
+            ((!txn->flow.connection || !flow->connection) &&
+             txn->flow.identity == flow->identity));
 }
 
 /* What follows from it happens in the next turn of the wheel, and not during the walk. */

@@ -97,8 +97,9 @@ class Rig:
         self.keep(server)
         return server.start() if start else server
 
-    def phone(self, host, user='alice', transport='udp', port=5060, server=None):
-        return self.keep(Phone(user, (self.host(host), port), server or (self.address, 5060), transport))
+    def phone(self, host, user='alice', transport='udp', port=5060, server=None, **more):
+        server = server or (self.address, 5060)
+        return self.keep(Phone(user, (self.host(host), port), server, transport, **more))
 
     def background(self, config='automatic', *switches, before='', listen=None, **more):
         """Starts a daemon as init scripts do; (what the command printed, the daemon or None)."""

@@ -81,10 +81,13 @@ def in_brackets(address):
 
 
 class Phone:
-    def __init__(self, user, own, server, transport='udp'):
+    def __init__(self, user, own, server, transport='udp', context=None, server_name=None):
+        """context: of ssl, for the transport tls."""
         self.user, self.own, self.server, self.transport = user, own, server, transport
+        self.context, self.server_name = context, server_name
         self.family = socket.AF_INET6 if ':' in own[0] else socket.AF_INET
-        self.domain = in_brackets(server[0]) + ('' if server[1] == 5060 else f':{server[1]}')
+        default_port = 5061 if transport == 'tls' else 5060
+        self.domain = in_brackets(server[0]) + ('' if server[1] == default_port else f':{server[1]}')
         self.aor = f'sip:{user}@{self.domain}'
         self.call_id, self.tag, self.cseq = new_name(), new_name(), 0
         self.buffer = b''
@@ -97,9 +100,12 @@ class Phone:
         kind = socket.SOCK_DGRAM if self.transport == 'udp' else socket.SOCK_STREAM
         self.socket = socket.socket(self.family, kind)
         self.socket.bind((self.own[0], self.own[1] if self.transport == 'udp' else 0))
-        if self.transport == 'tcp':
+        if self.transport != 'udp':
+            self.socket.settimeout(10)
             self.socket.connect(self.server)
         self.own = self.socket.getsockname()[:2]
+        if self.transport == 'tls':
+            self.socket = self.context.wrap_socket(self.socket, server_hostname=self.server_name)
 
     def close(self):
         self.socket.close()
@@ -147,7 +153,7 @@ class Phone:
 
     @property
     def contact(self):
-        parameter = '' if self.transport == 'udp' else ';transport=tcp'
+        parameter = '' if self.transport == 'udp' else f';transport={self.transport}'
         return f'<sip:{self.user}@{in_brackets(self.own[0])}:{self.own[1]}{parameter}>'
 
     def via(self):

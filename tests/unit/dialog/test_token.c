@@ -59,6 +59,8 @@ static struct flow_token large_token(void)
 
     token.caller.peer.scope = UINT32_MAX;
     token.callee.peer.scope = 3;
+    token.caller.identity = 1;
+    token.callee.identity = UINT32_MAX;
     return token;
 }
 
