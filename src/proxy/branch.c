@@ -517,7 +517,7 @@ static void resolve(struct leg *leg)
     leg->has_transport = choice.query.has_transport;
     proxy_flight_hold(flight);
     if (err && choice.has_flow) {
-        proxy_leg_fail(leg, err, 430);
+        proxy_leg_fail(leg, err, err == ERR_UNREACHABLE ? 430 : proxy_hop_status(err));
         proxy_flight_advance(flight);
         proxy_flight_release(flight);
     } else if (err) {

@@ -22,6 +22,8 @@ HOME = Side()
 HOME_SYMMETRIC = Side(nat=SYMMETRIC)
 HOME_TCP = Side(transport="tcp")
 HOME_SYMMETRIC_TCP = Side(nat=SYMMETRIC, transport="tcp")
+HOME_TLS = Side(transport="tls")
+HOME_SYMMETRIC_TLS = Side(nat=SYMMETRIC, transport="tls")
 CARRIER = Side(Place.CARRIER)
 CARRIER_SYMMETRIC = Side(Place.CARRIER, carrier_nat=SYMMETRIC)
 PUBLIC = Side(Place.PUBLIC)
@@ -140,6 +142,9 @@ CASES = [
     Case("tcp-caller", "TCP calls UDP", Setting(HOME_TCP, HOME), callee_ends),
     Case("tcp-callee", "UDP calls TCP", Setting(HOME, HOME_SYMMETRIC_TCP), caller_ends),
     Case("tcp-both", "TCP on both sides", Setting(HOME_TCP, HOME_TCP), callee_ends),
+    Case("tls-caller", "TLS calls UDP", Setting(HOME_TLS, HOME), callee_ends),
+    Case("tls-callee", "UDP calls TLS", Setting(HOME, HOME_SYMMETRIC_TLS), caller_ends),
+    Case("tls-both", "TLS calls TLS, and holds", Setting(HOME_TLS, HOME_SYMMETRIC_TLS), callee_holds),
     Case("hold-caller", "the caller holds and resumes", Setting(HOME, HOME_SYMMETRIC), caller_holds),
     Case("hold-callee", "the callee holds and resumes", Setting(HOME_SYMMETRIC, HOME), callee_holds),
     Case("hold-tcp", "hold and resume through connections", Setting(HOME_TCP, HOME_SYMMETRIC_TCP), callee_holds),

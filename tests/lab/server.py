@@ -37,6 +37,14 @@ EXAMPLES = REPOSITORY / "conf" / "examples"
 CONFIG_FILES = {"openser": "openser-mediaproxy.cfg", "automatic": "automatic.cfg"}
 
 
+TLS_SETTINGS = """
+tls_certificate = "{certificate}"
+tls_private_key = "{key}"
+tls_verify_client = 0
+tls_require_client_certificate = 0
+"""
+
+
 class ServerFailure(Exception):
     """The server did not start, did not end well, or left something behind."""
 
@@ -65,9 +73,10 @@ class Server(abc.ABC):
         """Asks the server to end; a ServerFailure unless it ends well."""
 
     def listen_switches(self) -> list[str]:
-        """UDP and TCP on every address."""
-        pairs = [(transport, address) for address in self.addresses for transport in ("udp", "tcp")]
-        return [word for transport, address in pairs for word in ("-l", f"{transport}:{address}:5060")]
+        """UDP, TCP and TLS on every address."""
+        ports = {"udp": 5060, "tcp": 5060, "tls": 5061}
+        pairs = [(transport, address) for address in self.addresses for transport in ports]
+        return [word for transport, address in pairs for word in ("-l", f"{transport}:{address}:{ports[transport]}")]
 
     def has_died(self) -> bool:
         return self.process is not None and self.process.returncode is not None
@@ -121,11 +130,23 @@ class Culvert(Server):
             raise LabError(f"{self.config.file} does not exist")
         provision(self.folder / "culvert.db", accounts)
         command = [
-            str(self.DAEMON), "-f", str(self.config.file), "-DD", "-E", *self.listen_switches(),
+            str(self.DAEMON), "-f", str(await self._script()), "-DD", "-E", *self.listen_switches(),
             "-w", str(self.folder), "-P", str(self.folder / "culvert.pid"), "-n", "2", "-L", str(self.MODULES),
         ]  # fmt: skip
         self.process = await self.host.spawn(command, self.log)
         await self._wait_until_it_answers()
+
+    async def _script(self) -> Path:
+        """The configuration with a certificate for TLS."""
+        key, certificate = self.folder / "key.pem", self.folder / "certificate.pem"
+        await run(
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=lab", "-days", "3",
+        )  # fmt: skip
+        script = self.folder / "culvert.cfg"
+        head, _, rest = self.config.file.read_text().partition("\n")
+        script.write_text(head + TLS_SETTINGS.format(key=key, certificate=certificate) + rest)
+        return script
 
     async def media_sessions(self) -> int:
         answer = await run(str(self.CONTROL), "-s", str(self.folder / "culvert.sock"), "-j", "media")

@@ -305,6 +305,17 @@ static void add_via(struct draft *draft, struct str branch)
                           STR_ARG(own_address(phone)), STR_ARG(branch)));
 }
 
+static const char *transport_param(enum transport transport)
+{
+    static const char *const params[TRANSPORTS] = {
+        [TRANSPORT_UDP] = "",
+        [TRANSPORT_TCP] = ";transport=tcp",
+        [TRANSPORT_TLS] = ";transport=tls",
+    };
+
+    return params[transport];
+}
+
 static void add_contact(struct draft *draft)
 {
     struct phone *phone = draft->phone;
@@ -313,7 +324,7 @@ static void add_contact(struct draft *draft)
         draft, STR("Contact"),
         phone_print(
             phone, "<sip:" STR_FMT "@" STR_FMT "%s>%s" STR_FMT, STR_ARG(phone->user),
-            STR_ARG(own_address(phone)), phone->transport == TRANSPORT_TCP ? ";transport=tcp" : "",
+            STR_ARG(own_address(phone)), transport_param(phone->transport),
             str_is_empty(phone->instance) ? "" : ";+sip.instance=", STR_ARG(phone->instance)));
 }
 

@@ -407,6 +407,17 @@ static bool do_nat(struct scene *scene, struct str rest)
     return true;
 }
 
+/* No cryptography: a transport of its own, on a port of its own. */
+static void take_tls(const struct scene *scene, struct phone_options *options)
+{
+    const struct world *world = scene->world;
+
+    options->transport = TRANSPORT_TLS;
+    for (unsigned i = 0; i < world->server->listener_count; i++)
+        if (world->listeners[i].transport == TRANSPORT_TLS)
+            options->proxy = world->listeners[i].bound;
+}
+
 static bool take_phone_option(struct scene *scene, struct phone_options *options, struct str word,
                               struct str *rest)
 {
@@ -422,6 +433,8 @@ static bool take_phone_option(struct scene *scene, struct phone_options *options
         options->password = scene_text(scene, take_word(rest));
     else if (str_eq(word, STR("tcp")))
         options->transport = TRANSPORT_TCP;
+    else if (str_eq(word, STR("tls")))
+        take_tls(scene, options);
     else if (str_eq(word, STR("port")) && !str_to_uint(take_word(rest), 1, 65535, &port))
         options->port = (uint16_t)port;
     else if (str_eq(word, STR("via")) && !addr_parse(take_word(rest), &options->proxy))

@@ -111,7 +111,7 @@ static struct connection *make_connection(struct world *world, uint16_t socket,
     connection->flow = (struct flow){ .peer = *peer,
                                       .connection = UINT64_C(1) << 48 | ++world->connections_made,
                                       .socket = socket,
-                                      .transport = TRANSPORT_TCP };
+                                      .transport = (uint8_t)world->listeners[socket].transport };
     list_push_back(&world->connections, &connection->node);
     return connection;
 }
@@ -172,7 +172,8 @@ static struct connection *find_connection(const struct world *world, const struc
     {
         struct connection *connection = CONTAINER_OF(node, struct connection, node);
 
-        if (addr_eq(&connection->flow.peer, &flow->peer) &&
+        if (connection->flow.transport == flow->transport &&
+            addr_eq(&connection->flow.peer, &flow->peer) &&
             (flow->connection == 0 || connection->flow.connection == flow->connection))
             return connection;
     }
@@ -213,7 +214,7 @@ static enum err send_message(struct outside *outside, const struct flow *flow, s
         world->on_sent(world->context, flow, bytes);
     if (flow->transport == TRANSPORT_UDP)
         return send_datagram(world, flow, bytes);
-    return flow->transport == TRANSPORT_TCP ? send_on_stream(world, flow, bytes) : ERR_UNREACHABLE;
+    return send_on_stream(world, flow, bytes);
 }
 
 void world_seat_init(struct world_seat *seat)
@@ -247,7 +248,7 @@ static void open_listener(struct world *world, unsigned index, const struct list
 
     if (addr_parse_ip(spec->host, &addr))
         abort();
-    addr.port = spec->port ? spec->port : 5060;
+    addr.port = spec->port ? spec->port : transport_traits(spec->transport)->default_port;
     host = host_at(world, &addr);
     *listener = (struct listener){ .transport = spec->transport,
                                    .bound = addr,
