@@ -9,6 +9,7 @@
 enum {
     PROFILES_MAX = 1024,
     SIDES = 2,
+    SHOWN_MAX = 80, /* bytes of a bad line in a message */
 };
 
 struct reading {
@@ -27,6 +28,8 @@ struct reading {
 
 static enum err fail(const struct reading *reading, const char *what, struct str text)
 {
+    if (text.len > SHOWN_MAX)
+        text.len = SHOWN_MAX;
     write_fmt(reading->why, "%s:%u: %s \"" STR_FMT "\"", reading->name, reading->line, what,
               STR_ARG(text));
     return ERR_SYNTAX;

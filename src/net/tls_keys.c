@@ -2,6 +2,10 @@
 /* The words that a profile is written with: Kamailio's. */
 #include <culvert/tls.h>
 
+enum {
+    SHOWN_MAX = 80,
+};
+
 struct key_row {
     const char *name;
     enum err (*set)(struct tls_profile *profile, const struct key_row *row, struct str value);
@@ -119,6 +123,12 @@ static const struct key_row rows[] = {
     { "verify_client", set_verify_client, 0, "off, on, optional or optional_no_ca" },
 };
 
+/* As much as a message shows. */
+static struct str shorten(struct str text)
+{
+    return text.len > SHOWN_MAX ? (struct str){ text.ptr, SHOWN_MAX } : text;
+}
+
 enum err tls_profile_set(struct tls_profile *profile, struct str key, struct str value,
                          struct writer *why)
 {
@@ -127,10 +137,12 @@ enum err tls_profile_set(struct tls_profile *profile, struct str key, struct str
             continue;
         if (!rows[i].set(profile, &rows[i], value))
             return ERR_NONE;
+        value = shorten(value);
         write_fmt(why, "%s is %s, not \"" STR_FMT "\"", rows[i].name, rows[i].wants,
                   STR_ARG(value));
         return ERR_SYNTAX;
     }
+    key = shorten(key);
     write_fmt(why, "there is no setting \"" STR_FMT "\"", STR_ARG(key));
     return ERR_NOT_FOUND;
 }

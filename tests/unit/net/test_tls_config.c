@@ -141,6 +141,25 @@ static void test_mistakes_are_told_with_their_line(void **state)
     }
 }
 
+/* A line of any length leaves room for the reason. */
+static void test_long_lines_are_told_in_short(void **state)
+{
+    char text[2000] = "[server:default]\n";
+    struct parsed parsed;
+
+    (void)state;
+    memset(text + strlen(text), 'x', sizeof text - strlen(text) - 1);
+    parsed = parse(text);
+    assert_int_equal(parsed.err, ERR_SYNTAX);
+    assert_non_null(strstr(parsed.why, "tls.cfg:2: a line is key = value, not \"xxx"));
+    arena_fini(&parsed.arena);
+    memcpy(strchr(text, 'x') + 500, " = 1", 4);
+    parsed = parse(text);
+    assert_int_equal(parsed.err, ERR_NOT_FOUND);
+    assert_non_null(strstr(parsed.why, "tls.cfg:2: there is no setting \"xxx"));
+    arena_fini(&parsed.arena);
+}
+
 static const struct {
     const char *word;
     bool verifies, requires, only_asks;
@@ -190,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_sections_begin_as_the_default_of_their_side),
         cmocka_unit_test(test_mistakes_are_told_with_their_line),
         cmocka_unit_test(test_one_word_says_how_clients_are_verified),
+        cmocka_unit_test(test_long_lines_are_told_in_short),
         cmocka_unit_test(test_too_many_sections_are_refused),
     };
 
