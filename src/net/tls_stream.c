@@ -294,9 +294,10 @@ static bool tls_has_more(const struct connection *connection)
     return SSL_pending(connection->tls->ssl) > 0;
 }
 
+/* Who dials speaks first: until it has, nothing will come to be read. */
 static bool tls_wants_writable(const struct connection *connection)
 {
-    return connection->tls && connection->tls->wants_writable;
+    return connection->tls ? connection->tls->wants_writable : connection->entry.is_dialled;
 }
 
 static void tls_end(struct connection *connection)

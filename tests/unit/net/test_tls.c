@@ -790,6 +790,49 @@ static void test_a_connection_is_of_one_name(void **state)
     close_stage(&stage);
 }
 
+enum { GATEWAYS = 64 };
+
+static void send_to_all(struct net *net, void *context)
+{
+    struct outside *outside = net_outside(net);
+    const struct flow *flows = context;
+
+    for (int i = 0; i < GATEWAYS; i++)
+        assert_int_equal(outside->send(outside, &flows[i], STR(PING)), ERR_NONE);
+}
+
+/* More handshakes than one turn of the loop may do. */
+static void test_many_are_dialled_at_once(void **state)
+{
+    struct tls_profile profile = client_profile();
+    struct net_limits limits = rig_limits();
+    struct flow flows[GATEWAYS];
+    struct tls_stage stage;
+    struct addr bound;
+    int listener = peer_listen("127.0.0.1", GATEWAYS, &bound);
+
+    (void)state;
+    profile.verifies_peer = false;
+    stage = open_stage(&limits, &profile, 1);
+    for (int i = 0; i < GATEWAYS; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "gateway%d.test", i);
+        flows[i] = flow_to(&stage, name);
+        flows[i].peer = bound;
+    }
+    rig_run(stage.rig, 0, send_to_all, flows);
+    for (int i = 0; i < GATEWAYS; i++) {
+        struct tls_end gateway = end_server(file("server.pem"));
+
+        assert_true(end_accept(&gateway, peer_accept(listener)));
+        end_expect(&gateway, PING);
+        end_close(&gateway, true);
+    }
+    close(listener);
+    close_stage(&stage);
+}
+
 static void test_names_are_remembered_only_so_long(void **state)
 {
     char name[TLS_NAME_MAX + 1], text[32];
@@ -983,6 +1026,7 @@ int main(void)
         cmocka_unit_test(test_verification_is_an_option),
         cmocka_unit_test(test_a_client_shows_its_certificate),
         cmocka_unit_test(test_a_connection_is_of_one_name),
+        cmocka_unit_test(test_many_are_dialled_at_once),
         cmocka_unit_test(test_names_are_remembered_only_so_long),
         cmocka_unit_test(test_a_reload_changes_what_comes_after),
         cmocka_unit_test(test_a_bad_file_changes_nothing),
