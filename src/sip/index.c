@@ -5,9 +5,13 @@
 
 _Static_assert(SIP_HDR_IDS <= 64, "sip_msg.present has a bit for every header");
 
+/*
+ * The first fault counts. But only a message that is well-formed is refused for its version: what
+ * a 505 copies must be sound, while a 400 repeats what it complains of.
+ */
 void sip_index_refuse(struct sip_index *index, enum err err, unsigned status, const char *what)
 {
-    if (index->err)
+    if (index->err && index->fault.status != 505)
         return;
     index->err = err;
     index->fault = (struct sip_fault){ what, status };

@@ -211,6 +211,30 @@ static void test_single_headers_stand_once(void **state)
         }
 }
 
+/* ---- which fault is told ---- */
+
+static unsigned status_of(const char *first, const char *cseq)
+{
+    static struct fixture f;
+    struct str message = write_message("CSeq", cseq, STR(""));
+    char *line = (char *)(uintptr_t)str_find(message, STR("SIP/2.0\r\n"));
+    unsigned status;
+
+    memcpy(line, first, strlen(first));
+    (void)!fixture_try(&f, message, false);
+    status = f.fault.status;
+    fixture_close(&f);
+    return status;
+}
+
+static void test_a_malformed_message_has_no_version(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of("SIP/7.0", "7 OPTIONS"), 505);
+    assert_int_equal(status_of("SIP/7.0", "7\"OPTIONS"), 400);
+    assert_int_equal(status_of("SIP/7.0", "\n7 OPTIONS"), 400);
+}
+
 /* ---- the writer ---- */
 
 static void test_a_buffer_too_small_gives_nothing(void **state)
@@ -285,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_limits_are_exact),
         cmocka_unit_test(test_lengths_are_limited),
         cmocka_unit_test(test_single_headers_stand_once),
+        cmocka_unit_test(test_a_malformed_message_has_no_version),
         cmocka_unit_test(test_a_buffer_too_small_gives_nothing),
         cmocka_unit_test(test_time_grows_with_the_length),
     };
