@@ -109,6 +109,8 @@ struct dialog_rules {
 };
 
 struct dialog_rules *server_dialog_rules(struct server *server);
+/* Answered dialogs of all workers. */
+int64_t server_dialog_count(const struct server *server);
 
 /* ---- following a call ---- */
 
@@ -153,21 +155,27 @@ bool dialog_remove_note(struct dialog *dialog, const void *owner, struct str key
 /* Runs a route of the script over a request in the dialog that never came: a BYE to the callee. */
 void dialog_run_route(struct worker *worker, struct dialog *dialog, uint16_t route);
 
+enum {
+    DIALOG_TO_CALLER = 1 << DIALOG_CALLER,
+    DIALOG_TO_CALLEE = 1 << DIALOG_CALLEE,
+    DIALOG_TO_ALL = DIALOG_TO_CALLER | DIALOG_TO_CALLEE,
+};
+
 /*
- * Ends a confirmed dialog with a BYE to both sides, or to one (the other is told nothing), down the
- * flows; `headers` are whole lines. It is over at once, whatever the BYEs are answered with (RFC
- * 5057). The pointer is invalid afterwards. ERR_NOT_NOW: not answered yet.
+ * Ends a confirmed dialog with a BYE to these sides, down the flows; `headers` are whole lines. It is
+ * over at once, whatever the BYEs are answered with (RFC 5057). The pointer is invalid afterwards.
+ * ERR_NOT_NOW: not answered yet.
  */
 MUST_USE enum err dialog_hang_up(struct worker *worker, struct dialog *dialog, enum dialog_end why,
-                                 struct str headers);
+                                 unsigned sides, struct str headers);
 MUST_USE enum err dialog_send_bye(struct worker *worker, struct dialog *dialog,
                                   enum dialog_side side, struct str headers);
 
-typedef void dialog_pong_fn(struct worker *worker, uint64_t dialog, enum dialog_side side,
-                            unsigned status);
+typedef void dialog_pong_fn(void *context, struct worker *worker, uint64_t dialog,
+                            enum dialog_side side, unsigned status);
 /* Asks a party whether the dialog is still there, by OPTIONS with the CSeq that it knows already. */
 MUST_USE enum err dialog_ping(struct worker *worker, struct dialog *dialog, enum dialog_side side,
-                              dialog_pong_fn *done);
+                              dialog_pong_fn *done, void *context);
 /* The dialog of that number; NULL when it has ended. */
 struct dialog *worker_dialog(struct worker *worker, uint64_t number);
 

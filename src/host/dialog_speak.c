@@ -82,10 +82,13 @@ static void end_media(struct worker *worker, const struct dialog *dialog)
                   dialog->parties[DIALOG_CALLEE].tag);
 }
 
-static void say_bye(struct worker *worker, struct dialog *dialog, struct str headers)
+static void say_bye(struct worker *worker, struct dialog *dialog, unsigned sides,
+                    struct str headers)
 {
     for (unsigned side = 0; side < DIALOG_SIDES; side++) {
-        enum err err = dialog_send_bye(worker, dialog, (enum dialog_side)side, headers);
+        enum err err = sides >> side & 1
+                           ? dialog_send_bye(worker, dialog, (enum dialog_side)side, headers)
+                           : ERR_NONE;
         if (err)
             log_notice("call " STR_FMT ": no BYE to the %s: %s", STR_ARG(dialog->call_id),
                        side == DIALOG_CALLER ? "caller" : "callee", err_name(err));
@@ -94,12 +97,12 @@ static void say_bye(struct worker *worker, struct dialog *dialog, struct str hea
 }
 
 enum err dialog_hang_up(struct worker *worker, struct dialog *dialog, enum dialog_end why,
-                        struct str headers)
+                        unsigned sides, struct str headers)
 {
     if (dialog->end || dialog->state < DIALOG_UNACKNOWLEDGED)
         return ERR_NOT_NOW;
     dialog->end = (uint8_t)why;
-    say_bye(worker, dialog, headers);
+    say_bye(worker, dialog, sides, headers);
     dialog->end = DIALOG_END_NONE;
     return dialog_kill(dialog, why) ? ERR_NONE : ERR_NOT_NOW;
 }
@@ -151,7 +154,7 @@ void dialogs_time_is_over(void *context, struct dialog *dialog)
     counter_add(worker->server->count.dialogs_expired, 1);
     dialog_run_route(worker, dialog, dialog->timeout_route);
     if (dialog->sends_bye)
-        say_bye(worker, dialog, STR(""));
+        say_bye(worker, dialog, DIALOG_TO_ALL, STR(""));
 }
 
 /* ---- OPTIONS ---- */
@@ -161,6 +164,7 @@ struct ping_sent {
     uint64_t dialog;
     enum dialog_side side;
     dialog_pong_fn *done;
+    void *context;
 };
 
 static void on_pong(void *context, unsigned status, const struct sip_msg *response)
@@ -169,11 +173,11 @@ static void on_pong(void *context, unsigned status, const struct sip_msg *respon
 
     (void)response;
     free(context);
-    sent.done(sent.worker, sent.dialog, sent.side, status);
+    sent.done(sent.context, sent.worker, sent.dialog, sent.side, status);
 }
 
 enum err dialog_ping(struct worker *worker, struct dialog *dialog, enum dialog_side side,
-                     dialog_pong_fn *done)
+                     dialog_pong_fn *done, void *context)
 {
     struct uac_request options = request_to(dialog, side, STR("OPTIONS"));
     struct ping_sent *sent = malloc(sizeof *sent);
@@ -181,7 +185,7 @@ enum err dialog_ping(struct worker *worker, struct dialog *dialog, enum dialog_s
 
     if (!sent)
         return ERR_NOMEM;
-    *sent = (struct ping_sent){ worker, dialog->number, side, done };
+    *sent = (struct ping_sent){ worker, dialog->number, side, done, context };
     options.cseq = dialog->parties[!side].cseq;
     err = worker_ask(worker, &options, on_pong, sent);
     if (err)

@@ -117,9 +117,19 @@ struct dialog_rules *server_dialog_rules(struct server *server)
     return &server->dialog_rules;
 }
 
+int64_t server_dialog_count(const struct server *server)
+{
+    return atomic_load_explicit(&server->count.dialogs_active->value, memory_order_relaxed);
+}
+
 uint16_t server_find_route(const struct server *server, struct str name)
 {
     return program_route(server->program, STAGE_REQUEST, name);
+}
+
+struct str server_route_name(const struct server *server, uint16_t route)
+{
+    return route == ROUTE_NONE ? STR("") : program_route_name(server->program, route);
 }
 
 /* ---- what messages say ---- */
@@ -553,7 +563,7 @@ static void end_silent(struct worker *worker, void *context)
         worker_find_dialog(worker, call_id, caller_tag, cut(&at, silence->callee_tag));
 
     if (dialog && dialog->ends_silent)
-        (void)!dialog_hang_up(worker, dialog, DIALOG_END_MEDIA, STR(""));
+        (void)!dialog_hang_up(worker, dialog, DIALOG_END_MEDIA, DIALOG_TO_ALL, STR(""));
     arena_fini(&worker->scratch);
 }
 

@@ -268,6 +268,8 @@ void worker_request_done(struct run *run)
         if (run_reply(run, status, reason))
             counter_add(run->worker->server->count.dropped, 1);
     }
+    if (!request->txn && request->follows_dialog) /* refused without a transaction, or dropped */
+        dialogs_request_ends(request, 500);
     proxy_release(run->worker->proxy, request);
     run_end(run);
 }

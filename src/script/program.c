@@ -61,6 +61,11 @@ uint16_t program_route(const struct program *program, enum stage stage, struct s
     return ROUTE_NONE;
 }
 
+struct str program_route_name(const struct program *program, uint16_t route)
+{
+    return program->routes[route].name;
+}
+
 const struct line_mark *program_mark(const struct program *program, uint32_t at)
 {
     static const struct line_mark nowhere = { .file = STR_INIT("?") };

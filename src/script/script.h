@@ -82,6 +82,8 @@ unsigned program_var_count(const struct program *program);
 
 /* Index of a route for script_run; ROUTE_NONE when it is not defined. "" or "0" is the main one. */
 uint16_t program_route(const struct program *program, enum stage stage, struct str name);
+/* Its name, as long as the program lives. */
+struct str program_route_name(const struct program *program, uint16_t route);
 /* Prints the bytecode of all routes for people. */
 void program_disassemble(const struct program *program,
                          void (*print)(void *context, struct str line), void *context);
