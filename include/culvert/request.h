@@ -48,9 +48,13 @@ struct record_route {
     bool has_full_lr;      /* ;lr=on */
     bool has_from_tag;     /* ;ftag= */
     bool is_double;        /* two headers when transport or socket changes */
+    bool is_always_double; /* …and also when they do not */
+    bool ignores_sips;     /* sip: although the Request-URI is a sips one */
     struct str user;       /* user part to add; empty: none */
     struct str params;     /* ";name=value…" to add */
-    struct str preset;     /* "host:port;…" that replaces our own address (record_route_preset) */
+    struct str preset;     /* "host:port;…" that replaces our own address (record_route_preset)… */
+    struct str preset_inner; /* …and another one, for a second header on the caller's side */
+    struct str advertised; /* "host:port" alone: transport and ;r2 are still ours */
 };
 
 enum branch_state {
@@ -102,6 +106,7 @@ struct request {
     struct xavps xavps, xavis, xavus; /* $xavp, $xavi, $xavu */
     struct record_route record_route;
     bool force_rport;
+    bool skips_strict;               /* loose_route_mode(1): no strict router is before us */
     bool replaces_routes;            /* loose_route() has worked: these Route lines replace the received */
     struct str routes;
     int max_forwards;                /* the value to send; -1: as received */

@@ -33,6 +33,11 @@ struct location_rules {
     bool is_by_time;        /* lookup(): the newest first, not the highest q */
     bool drops_lost;        /* a binding goes when its connection does */
     uint64_t bindings_max;  /* of all together; 0: any number */
+    bool has_outbound;      /* RFC 5626 is spoken as an edge proxy */
+    int64_t outbound_flag;  /* message flags: with outbound in any case, */
+    int64_t no_outbound_flag; /* in no case; -1: none */
+    bool follows_received;  /* a Route of ours says where to go by its parameter… */
+    struct str received_name; /* …of this name */
 };
 /*
  * Networks, "address/bits" separated by semicolons, that media are never sent to and never taken from.

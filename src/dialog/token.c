@@ -4,6 +4,8 @@
  * (12). A flow is transport (1), socket (2), port (2), address (4 or 16), and, as the flags say,
  * IPv6 scope (4) and connection (8); the top bit of the transport says that the identity (4) of a
  * peer that was dialled by name follows. All numbers are big-endian.
+ *
+ * A hop token is "fp.", a byte of flags, the flow, the MAC.
  */
 #include "dialog/token.h"
 
@@ -11,6 +13,7 @@
 #include "dialog/mac.h"
 
 #define PREFIX "ft."
+#define HOP_PREFIX "fp."
 
 enum {
     PREFIX_LENGTH = sizeof(PREFIX) - 1,
@@ -19,6 +22,8 @@ enum {
     FLOW_BYTES_MAX = 1 + 2 + 2 + 16 + 4 + 8 + 4,
     PAYLOAD_MIN = 1 + 4 + 2 * FLOW_BYTES_MIN,
     PAYLOAD_MAX = 1 + 4 + 2 * FLOW_BYTES_MAX,
+    HOP_PAYLOAD_MIN = 1 + FLOW_BYTES_MIN,
+    HOP_TEXT_MIN = PREFIX_LENGTH + ((HOP_PAYLOAD_MIN + MAC_BYTES) * 8 + 5) / 6,
     TEXT_MIN = PREFIX_LENGTH + ((PAYLOAD_MIN + MAC_BYTES) * 8 + 5) / 6,
     TEXT_MAX = PREFIX_LENGTH + ((PAYLOAD_MAX + MAC_BYTES) * 8 + 5) / 6,
 
@@ -30,6 +35,8 @@ enum {
     HAS_SCOPE = 2,
     HAS_CONNECTION = 4,
     HAS_IDENTITY = 0x80, /* of the byte of the transport */
+
+    HOP_VERSION = 2 << 6, /* unlike VERSION: one kind never stands for the other */
 };
 
 _Static_assert(TEXT_MAX <= (int)FLOW_TOKEN_MAX, "the longest token fits");
@@ -172,10 +179,35 @@ static bool read_base64(struct str text, struct packer *out)
 
 /* ---- tokens ---- */
 
+static void write_signed(struct writer *w, struct flow_signer *signer, struct str prefix,
+                         struct packer *p)
+{
+    uint8_t mac[MAC_BYTES];
+
+    if (!flow_signer_sign(signer, p->bytes, p->length, mac)) {
+        w->has_overflowed = true;
+        return;
+    }
+    pack_bytes(p, mac, sizeof mac);
+    write_str(w, prefix);
+    write_base64(w, p->bytes, p->length);
+}
+
+/* The payload of a text behind its prefix; false: it is none that we signed. */
+static bool read_signed(struct str text, struct flow_signer *signer, struct packer *p,
+                        struct unpacker *out)
+{
+    if (!read_base64(str_skip(text, PREFIX_LENGTH), p) ||
+        p->length < HOP_PAYLOAD_MIN + MAC_BYTES ||
+        !flow_signer_check(signer, p->bytes, p->length - MAC_BYTES, p->bytes + p->length - MAC_BYTES))
+        return false;
+    *out = (struct unpacker){ .at = p->bytes, .end = p->bytes + p->length - MAC_BYTES };
+    return true;
+}
+
 void flow_token_write(struct writer *w, struct flow_signer *signer, const struct flow_token *token)
 {
     struct packer p = { .length = 0 };
-    uint8_t mac[MAC_BYTES];
 
     pack_uint(&p,
               (unsigned)VERSION | flow_flags(&token->caller) << CALLER_SHIFT |
@@ -184,13 +216,7 @@ void flow_token_write(struct writer *w, struct flow_signer *signer, const struct
     pack_uint(&p, token->caller_tag, 4);
     pack_flow(&p, &token->caller);
     pack_flow(&p, &token->callee);
-    if (!flow_signer_sign(signer, p.bytes, p.length, mac)) {
-        w->has_overflowed = true;
-        return;
-    }
-    pack_bytes(&p, mac, sizeof mac);
-    write_str(w, STR(PREFIX));
-    write_base64(w, p.bytes, p.length);
+    write_signed(w, signer, STR(PREFIX), &p);
 }
 
 static bool unpack_token(struct unpacker *u, struct flow_token *out)
@@ -212,12 +238,8 @@ enum err flow_token_read(struct str text, struct flow_signer *signer, struct flo
     struct unpacker u;
     struct flow_token token;
 
-    if (!flow_token_is_like(text) || !read_base64(str_skip(text, PREFIX_LENGTH), &p) ||
-        p.length < PAYLOAD_MIN + MAC_BYTES ||
-        !flow_signer_check(signer, p.bytes, p.length - MAC_BYTES, p.bytes + p.length - MAC_BYTES))
-        return ERR_DENIED;
-    u = (struct unpacker){ .at = p.bytes, .end = p.bytes + p.length - MAC_BYTES };
-    if (!unpack_token(&u, &token))
+    if (!flow_token_is_like(text) || !read_signed(text, signer, &p, &u) ||
+        !unpack_token(&u, &token))
         return ERR_DENIED;
     *out = token;
     return ERR_NONE;
@@ -226,6 +248,44 @@ enum err flow_token_read(struct str text, struct flow_signer *signer, struct flo
 bool flow_token_is_like(struct str text)
 {
     return text.len >= TEXT_MIN && str_starts(text, STR(PREFIX));
+}
+
+/* ---- hop tokens ---- */
+
+void hop_token_write(struct writer *w, struct flow_signer *signer, const struct flow *flow)
+{
+    struct packer p = { .length = 0 };
+
+    pack_uint(&p, (unsigned)HOP_VERSION | flow_flags(flow), 1);
+    pack_flow(&p, flow);
+    write_signed(w, signer, STR(HOP_PREFIX), &p);
+}
+
+static bool unpack_hop(struct unpacker *u, struct flow *out)
+{
+    unsigned flags = (unsigned)unpack_uint(u, 1);
+
+    if ((flags & VERSION_MASK) != HOP_VERSION)
+        return false;
+    unpack_flow(u, flags & 7, out);
+    return !u->is_short && u->at == u->end && out->transport < TRANSPORTS;
+}
+
+enum err hop_token_read(struct str text, struct flow_signer *signer, struct flow *out)
+{
+    struct packer p;
+    struct unpacker u;
+    struct flow flow;
+
+    if (!hop_token_is_like(text) || !read_signed(text, signer, &p, &u) || !unpack_hop(&u, &flow))
+        return ERR_DENIED;
+    *out = flow;
+    return ERR_NONE;
+}
+
+bool hop_token_is_like(struct str text)
+{
+    return text.len >= HOP_TEXT_MIN && str_starts(text, STR(HOP_PREFIX));
 }
 
 uint32_t flow_token_tag_hash(struct str tag)

@@ -4,6 +4,8 @@
  * Flow tokens: both flows of a dialog, signed with the server's key, carried in the user part of
  * our Record-Route. They bring in-dialog requests to the right flow without a dialog table, also
  * after a restart. A token that we did not sign is nothing.
+ *
+ * Hop tokens name one flow, that of a client: an edge proxy carries them in Path (RFC 5626 §5.1).
  */
 #include <culvert/addr.h>
 
@@ -31,4 +33,11 @@ MUST_USE enum err flow_token_read(struct str text, struct flow_signer *signer,
                                   struct flow_token *out);
 /* Reads like a token, ours or not: what ordinary user parts do not. */
 bool flow_token_is_like(struct str text);
+
+void hop_token_write(struct writer *w, struct flow_signer *signer, const struct flow *flow);
+/* ERR_DENIED: not ours, or altered. */
+MUST_USE enum err hop_token_read(struct str text, struct flow_signer *signer, struct flow *out);
+/* Reads like a hop token, ours or not. */
+bool hop_token_is_like(struct str text);
+
 uint32_t flow_token_tag_hash(struct str tag);

@@ -38,7 +38,6 @@ static const struct {
     { "tmx", IN_TM },
     { "textopsx", "its functions are part of textops; changes are seen when a message is sent" },
     { "debugger", NO_NEED },
-    { "outbound", "flows of registrations are followed without it" },
     { "stun", "use a STUN server of its own" },
     { "cfgutils", NO_NEED },
     { "counters", NO_NEED },

@@ -50,7 +50,9 @@ enum err server_create(const struct server_world *world, struct server **out)
     world->random->fill(world->random, server->secret, sizeof server->secret);
     hash_key_random(world->random, &server->steering_key);
     server->timers = (struct txn_timers){ 500, 4000, 5000, 32000, 5000 };
-    server->location_rules = (struct location_rules){ .nat_bflag = -1, .cseq_delay = 20 };
+    server->location_rules = (struct location_rules){
+        .nat_bflag = -1, .cseq_delay = 20, .outbound_flag = -1, .no_outbound_flag = -1
+    };
     server->dialog_rules = dialog_rules_usual;
     server->fr_timer = 30000;
     server->fr_inv_timer = 120000;

@@ -131,7 +131,8 @@ static void write_record_route_user(struct writer *w, const struct flight *fligh
 /* A request for a sips URI is recorded by one (§16.6 step 4), which says TLS already. */
 static bool is_secure_side(const struct request *request, const struct listener *listener)
 {
-    return listener->transport == TRANSPORT_TLS && request_is_sips(request);
+    return listener->transport == TRANSPORT_TLS && request_is_sips(request) &&
+           !request->record_route.ignores_sips;
 }
 
 static void write_record_route_address(struct writer *w, const struct request *request,
@@ -139,11 +140,10 @@ static void write_record_route_address(struct writer *w, const struct request *r
 {
     const struct transport_traits *traits = transport_traits(listener->transport);
 
-    if (request->record_route.preset.len) {
-        write_str(w, request->record_route.preset);
-        return;
-    }
-    write_own_address(w, request, listener);
+    if (request->record_route.advertised.len)
+        write_str(w, request->record_route.advertised);
+    else
+        write_own_address(w, request, listener);
     if (listener->transport != TRANSPORT_UDP && !is_secure_side(request, listener)) {
         write_str(w, STR(";transport="));
         write_str(w, traits->param_name);
@@ -152,17 +152,26 @@ static void write_record_route_address(struct writer *w, const struct request *r
         write_str(w, STR(";r2=on"));
 }
 
+/* What one of our headers differs in from the other. */
+struct own_side {
+    const struct listener *listener;
+    struct str preset; /* in place of the address; empty: none */
+    bool is_double;
+};
+
 static void write_record_route(struct writer *w, const struct flight *flight,
-                               const struct flow *callee, const struct listener *listener,
-                               bool is_double)
+                               const struct flow *callee, const struct own_side *side)
 {
     const struct request *request = &flight->request;
     const struct record_route *wish = &request->record_route;
 
     write_str(w, STR("Record-Route: <"));
-    write_str(w, is_secure_side(request, listener) ? STR("sips:") : STR("sip:"));
+    write_str(w, is_secure_side(request, side->listener) ? STR("sips:") : STR("sip:"));
     write_record_route_user(w, flight, callee);
-    write_record_route_address(w, request, listener, is_double);
+    if (side->preset.len)
+        write_str(w, side->preset);
+    else
+        write_record_route_address(w, request, side->listener, side->is_double);
     write_str(w, wish->has_full_lr ? STR(";lr=on") : STR(";lr"));
     if (wish->has_from_tag && is_param_text(request->msg->from_tag)) {
         write_str(w, STR(";ftag="));
@@ -177,25 +186,29 @@ unsigned proxy_build_own_routes(const struct flight *flight, const struct flow *
 {
     const struct record_route *wish = &flight->request.record_route;
     const struct listener *inner = listener_of(flight, &flight->request.source);
-    bool is_double = (wish->is_double || wish->has_flow_token) && !wish->preset.len && inner &&
-                     inner != listener_of(flight, flow);
+    bool may_be_double = (wish->is_double || wish->has_flow_token) && !wish->preset.len && inner;
+    bool has_sides = inner != listener_of(flight, flow) || wish->is_always_double;
 
     if (!wish->is_wanted)
         return 0;
-    return is_double ? 2 : 1;
+    return (may_be_double && has_sides) || wish->preset_inner.len ? 2 : 1;
 }
 
 /* The one that the callee sees comes first. */
 static void write_record_routes(struct writer *w, const struct flight *flight,
                                 const struct flow *flow, const struct listener *listener)
 {
+    const struct record_route *wish = &flight->request.record_route;
     const struct listener *inner = listener_of(flight, &flight->request.source);
     unsigned count = proxy_build_own_routes(flight, flow);
+    bool is_double = count > 1 && !wish->preset.len;
+    const struct own_side outer_side = { listener, wish->preset, is_double };
+    const struct own_side inner_side = { inner ? inner : listener, wish->preset_inner, is_double };
 
     if (count > 0)
-        write_record_route(w, flight, flow, listener, count > 1);
+        write_record_route(w, flight, flow, &outer_side);
     if (count > 1)
-        write_record_route(w, flight, flow, inner, true);
+        write_record_route(w, flight, flow, &inner_side);
 }
 
 /* ---- Route ---- */

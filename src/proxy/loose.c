@@ -64,7 +64,7 @@ static bool take_strict(struct route_set *set)
 {
     struct sip_uri ruri, last;
 
-    if (sip_uri_parse(proxy_flight_uri(set->flight), &ruri) || !is_own(set, &ruri) ||
+    if (set->flight->request.skips_strict || sip_uri_parse(proxy_flight_uri(set->flight), &ruri) || !is_own(set, &ruri) ||
         !has_param(&ruri, STR("lr")) || !uri_of(set->values[set->count - 1], &last) ||
         request_set_uri(&set->flight->request, last.text))
         return false;
@@ -210,6 +210,21 @@ static void use_token(struct route_set *set, const struct flow_token *token)
     request->is_in_dialog_by_token = true;
 }
 
+/*
+ * A client's own request comes with the token of its own flow in a Route that it was told to use: it
+ * goes on as if the token were not there (RFC 5626 §5.3). From anywhere else, it goes to the client.
+ */
+static void use_hop_token(struct route_set *set, const struct flow *flow)
+{
+    struct request *request = &set->flight->request;
+
+    if (flow_eq(flow, &request->source))
+        return;
+    request->target.dst_uri = (struct str){ 0 };
+    request->target.flow = *flow;
+    request->target.has_flow = true;
+}
+
 /* Whoever forged the token may have forged the rest: none of it is followed. */
 static enum loose_result refuse_token(struct route_set *set)
 {
@@ -253,16 +268,23 @@ static enum loose_result route(struct route_set *set)
     struct flow_signer *signer = set->flight->proxy->signer;
     struct flow_token token;
     enum loose_result result;
-    bool has_token;
+    struct flow hop;
+    bool has_token, has_hop;
 
     if (!collect(set))
         return LOOSE_NO_ROUTE;
     take_own(set);
     has_token = set->has_own && flow_token_is_like(set->own.user);
+    has_hop = set->has_own && hop_token_is_like(set->own.user);
     if (lacks_token(set, has_token) ||
-        (has_token && flow_token_read(set->own.user, signer, &token)))
+        (has_token && flow_token_read(set->own.user, signer, &token)) ||
+        (has_hop && hop_token_read(set->own.user, signer, &hop)))
         return refuse_token(set);
     result = follow(set);
+    if (has_hop)
+        use_hop_token(set, &hop);
+    if (has_hop && set->flight->request.target.has_flow)
+        return LOOSE_ROUTED;
     if (has_token && result == LOOSE_ROUTED)
         use_token(set, &token);
     return result;
@@ -283,4 +305,9 @@ enum loose_result proxy_loose_route(struct proxy *proxy, struct request *request
     }
     *own_params = flight->loose_params;
     return flight->loose;
+}
+
+void proxy_write_flow_token(struct proxy *proxy, const struct flow *flow, struct writer *w)
+{
+    hop_token_write(w, proxy->signer, flow);
 }

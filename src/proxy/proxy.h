@@ -151,6 +151,9 @@ MUST_USE enum err proxy_cancel_request(struct proxy *proxy, struct request *requ
 void proxy_cancel_branches(struct proxy *proxy, struct request *request, struct str headers);
 void proxy_cancel_branch(struct proxy *proxy, struct branch *branch);
 
+/* The signed name of a flow; see run_write_flow_token. */
+void proxy_write_flow_token(struct proxy *proxy, const struct flow *flow, struct writer *w);
+
 /* RFC 3261 §16.4, §16.6; see run_loose_route. */
 enum loose_result proxy_loose_route(struct proxy *proxy, struct request *request,
                                     bool (*is_myself)(void *context, const struct sip_uri *uri),
