@@ -94,6 +94,7 @@ static void try_other_flow(struct leg *lost)
         return;
     leg->branch.step = lost->branch.step;
     leg->breadth = lost->breadth;
+    lost->is_outdated = true;
     proxy_leg_start(leg);
 }
 

@@ -73,7 +73,7 @@ struct leg {
     bool is_refused; /* the reply route has made a failure of it: nothing it says counts */
     bool is_blind; /* goes nowhere: see proxy_suspend */
     bool is_asked_again; /* on_branch_failure waits for its answer */
-    bool is_outdated; /* its failure competes no more: a later step has taken its place */
+    bool is_outdated; /* its failure competes no more: a later step, or another flow, took its place */
     unsigned progress; /* the highest provisional response so far */
     bool is_pumping;
     unsigned breadth;       /* its share of Max-Breadth; 0: none is said */

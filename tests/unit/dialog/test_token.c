@@ -200,6 +200,71 @@ static void test_user_parts_are_not_like_tokens(void **state)
     assert_true(flow_token_is_like(STR("ft.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
 }
 
+static struct str write_hop(char buffer[static FLOW_TOKEN_MAX], const struct flow *hop)
+{
+    struct writer w = writer_over(buffer, FLOW_TOKEN_MAX);
+    struct str text;
+
+    hop_token_write(&w, signer, hop);
+    assert_int_equal(writer_finish(&w, &text), ERR_NONE);
+    return text;
+}
+
+static void test_hop_tokens_name_one_flow(void **state)
+{
+    const struct flow hops[] = {
+        flow(TRANSPORT_UDP, "10.0.0.7:5060", 0, 0),
+        flow(TRANSPORT_TCP, "192.0.2.77:40000", 17, 1),
+        flow(TRANSPORT_WSS, "[2001:db8::1]:443", UINT64_MAX, UINT16_MAX),
+    };
+    char buffer[FLOW_TOKEN_MAX];
+    struct flow read;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hops / sizeof hops[0]; i++) {
+        struct str text = write_hop(buffer, &hops[i]);
+
+        assert_true(hop_token_is_like(text));
+        assert_false(flow_token_is_like(text));
+        assert_int_equal(hop_token_read(text, signer, &read), ERR_NONE);
+        assert_true(flow_eq(&hops[i], &read));
+        text.len--;
+        assert_int_equal(hop_token_read(text, signer, &read), ERR_DENIED);
+    }
+}
+
+static void test_an_altered_hop_token_is_nothing(void **state)
+{
+    struct flow hop = flow(TRANSPORT_TCP, "192.0.2.77:40000", 17, 1), read;
+    char buffer[FLOW_TOKEN_MAX];
+    struct str text = write_hop(buffer, &hop);
+
+    (void)state;
+    for (size_t i = 3; i < text.len; i++) {
+        char was = buffer[i];
+
+        buffer[i] = was == 'A' ? 'B' : 'A';
+        assert_int_equal(hop_token_read(text, signer, &read), ERR_DENIED);
+        buffer[i] = was;
+    }
+}
+
+/* Both are signed with one key: what one kind says must mean nothing as the other. */
+static void test_one_kind_is_not_the_other(void **state)
+{
+    struct flow_token token = plain_token(), read_token;
+    char buffer[FLOW_TOKEN_MAX];
+    struct str text = write_token(buffer, &token);
+    struct flow hop = flow(TRANSPORT_WSS, "[2001:db8::1]:443", UINT64_MAX, 1), read_hop;
+
+    (void)state;
+    memcpy(buffer, "fp.", 3);
+    assert_int_equal(hop_token_read(text, signer, &read_hop), ERR_DENIED);
+    text = write_hop(buffer, &hop);
+    memcpy(buffer, "ft.", 3);
+    assert_int_equal(flow_token_read(text, signer, &read_token), ERR_DENIED);
+}
+
 static void test_tags_have_a_hash(void **state)
 {
     (void)state;
@@ -232,6 +297,9 @@ int main(void)
         cmocka_unit_test(test_a_token_of_another_server_is_nothing),
         cmocka_unit_test(test_no_room_is_an_error),
         cmocka_unit_test(test_user_parts_are_not_like_tokens),
+        cmocka_unit_test(test_hop_tokens_name_one_flow),
+        cmocka_unit_test(test_an_altered_hop_token_is_nothing),
+        cmocka_unit_test(test_one_kind_is_not_the_other),
         cmocka_unit_test(test_tags_have_a_hash),
     };
 
