@@ -16,6 +16,7 @@
 #include "base/table.h"
 #include "dialog/dialogs.h"
 #include "host/settings.h"
+#include "host/stun.h"
 #include "media/engine.h"
 #include "proxy/proxy.h"
 #include "script/script.h"
@@ -170,6 +171,7 @@ void server_unload_modules(struct server *server);
 struct worker {
     struct server *server;
     unsigned index;
+    struct stun_gate stun;
     struct wheel wheel;
     struct outside *outside;
     struct random_source *random;

@@ -38,7 +38,7 @@ static const struct {
     { "tmx", IN_TM },
     { "textopsx", "its functions are part of textops; changes are seen when a message is sent" },
     { "debugger", NO_NEED },
-    { "stun", "use a STUN server of its own" },
+    { "stun", "keepalives of clients are answered without it" },
     { "cfgutils", NO_NEED },
     { "counters", NO_NEED },
 };

@@ -525,10 +525,26 @@ static bool is_keepalive(struct str bytes)
     return true;
 }
 
+static void answer_stun(struct worker *worker, const struct flow *flow, struct str bytes)
+{
+    char buffer[STUN_ANSWER_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+
+    if (!stun_gate_pass(&worker->stun, &worker->server->steering_key, &flow->peer,
+                        worker->wheel.now) ||
+        !stun_write_answer(&w, bytes, &flow->peer) ||
+        !worker_send(worker, flow, writer_text(&w)))
+        counter_add(worker->server->count.dropped, 1);
+}
+
 void worker_receive(struct worker *worker, const struct flow *flow, struct str bytes, bool is_stream)
 {
     if (is_keepalive(bytes))
         return;
+    if (!is_stream && stun_is_like(bytes)) {
+        answer_stun(worker, flow, bytes);
+        return;
+    }
     if (is_response(bytes))
         take_response(worker, flow, bytes, is_stream);
     else
