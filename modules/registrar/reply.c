@@ -69,12 +69,19 @@ static void write_gruus(struct writer *w, const struct saving *saving,
 
 /* ---- 200 ---- */
 
+/* What is there for ever lasts as long as a client can be told. */
+static uint64_t seconds_left(const struct binding *binding, msec now)
+{
+    if (binding->expires_at == BINDING_FOREVER)
+        return UINT32_MAX;
+    return binding->expires_at > now ? (binding->expires_at - now + 999) / 1000 : 0;
+}
+
 static void write_contact(struct writer *w, const struct saving *saving,
                           const struct binding *binding)
 {
     struct str received_param = saving->registrar->received_param;
-    msec now = saving->update.now;
-    uint64_t left = binding->expires_at > now ? (binding->expires_at - now + 999) / 1000 : 0;
+    uint64_t left = seconds_left(binding, saving->update.now);
 
     write_fmt(w, "<" STR_FMT ">", STR_ARG(binding->contact));
     if (binding->q >= 0)
