@@ -41,6 +41,7 @@ struct journal_settings {
     enum journal_mode mode;
     const struct str *tables; /* letters, digits and '_' */
     unsigned table_count;
+    unsigned needed_count; /* the first of them must be there; 0: all */
     bool uses_domain;    /* AoRs are user@domain: two columns */
     unsigned fetch_rows; /* at once, while loading; 0: 2000 */
     struct journal_sockets sockets;

@@ -23,6 +23,10 @@ struct listener {
 struct script_place;
 
 struct location *server_location(struct server *server);
+enum {
+    LOCATION_TABLES_MAX = 16,
+};
+
 /* What usrloc was told about bindings; registrar, nathelper and others go by it. */
 struct location_rules {
     int64_t nat_bflag;      /* branch flag that marks bindings behind a NAT; -1: none */
@@ -33,6 +37,8 @@ struct location_rules {
     bool is_by_time;        /* lookup(): the newest first, not the highest q */
     bool drops_lost;        /* a binding goes when its connection does */
     uint64_t bindings_max;  /* of all together; 0: any number */
+    struct str tables[LOCATION_TABLES_MAX]; /* that a script names: known before start() */
+    unsigned table_count;
     bool has_outbound;      /* RFC 5626 is spoken as an edge proxy */
     int64_t outbound_flag;  /* message flags: with outbound in any case, */
     int64_t no_outbound_flag; /* in no case; -1: none */

@@ -44,7 +44,7 @@ enum verdict registrar_fetch(struct call *call)
     if (!profile)
         return VERDICT_ERROR;
     profile->count = 0;
-    if (registrar_find(call, call->args[0].value.text, uri, &profile->bindings, &profile->count))
+    if (registrar_find(call, registrar_table(call), uri, &profile->bindings, &profile->count))
         return VERDICT_FALSE;
     aor = profile->bindings[0].aor;
     return verdict_of(str_copy(&call->run->request->arena, aor, &profile->aor));

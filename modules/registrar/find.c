@@ -4,7 +4,7 @@
 
 #include <culvert/gruu.h>
 
-static struct str without_angles(struct str instance)
+struct str registrar_instance_id(struct str instance)
 {
     if (instance.len > 2 && instance.ptr[0] == '<' && instance.ptr[instance.len - 1] == '>')
         return (struct str){ instance.ptr + 1, instance.len - 2 };
@@ -17,7 +17,7 @@ static enum err keep_instance(struct str instance, struct binding *bindings, uns
     unsigned kept = 0;
 
     for (unsigned i = 0; i < *count; i++)
-        if (str_ieq(without_angles(bindings[i].instance), instance))
+        if (str_ieq(registrar_instance_id(bindings[i].instance), instance))
             bindings[kept++] = bindings[i];
     *count = kept;
     return kept ? ERR_NONE : ERR_NOT_FOUND;
@@ -79,7 +79,7 @@ static enum err find_temporary(struct call *call, struct str table, struct str u
         return ERR_NOT_FOUND;
     if ((err = find_aor(call, table, made_for->aor, bindings, count)))
         return err;
-    return keep_instance(without_angles(made_for->instance), *bindings, count);
+    return keep_instance(registrar_instance_id(made_for->instance), *bindings, count);
 }
 
 enum err registrar_find(struct call *call, struct str table, struct str text,

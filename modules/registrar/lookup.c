@@ -168,11 +168,6 @@ static void add_others(struct request *request, const struct finding *finding, u
             break;
 }
 
-static struct str table_of(const struct call *call)
-{
-    return call->args[0].value.text;
-}
-
 static struct str looked_up_uri(const struct call *call)
 {
     return call->arg_count > 1 ? call->args[1].value.text : call->run->request->target.uri;
@@ -183,7 +178,7 @@ enum verdict registrar_lookup(struct call *call)
 {
     struct request *request = call->run->request;
     struct finding finding = start_finding(call);
-    int answer = find_targets(&finding, table_of(call), looked_up_uri(call));
+    int answer = find_targets(&finding, registrar_table(call), looked_up_uri(call));
 
     if (answer != VERDICT_TRUE)
         return (enum verdict)answer;
@@ -195,7 +190,7 @@ enum verdict registrar_lookup(struct call *call)
 enum verdict registrar_lookup_to_dset(struct call *call)
 {
     struct finding finding = start_finding(call);
-    int answer = find_targets(&finding, table_of(call), looked_up_uri(call));
+    int answer = find_targets(&finding, registrar_table(call), looked_up_uri(call));
 
     add_others(call->run->request, &finding, 0);
     return (enum verdict)answer;
@@ -206,13 +201,13 @@ enum verdict registrar_lookup_branches(struct call *call)
 {
     struct request *request = call->run->request;
     struct finding finding = { .call = call, .count_max = TARGETS_MAX };
-    int answer = find_targets(&finding, table_of(call), request->target.uri);
+    int answer = find_targets(&finding, registrar_table(call), request->target.uri);
 
     if (answer != VERDICT_TRUE)
         finding.targets[finding.count++] = request->target;
     for (unsigned i = 0; i < request->extra_count && finding.count < TARGETS_MAX; i++) {
         const struct target *extra = &request->extra[i];
-        int found = extra->ruid.len ? NOBODY : find_targets(&finding, table_of(call), extra->uri);
+        int found = extra->ruid.len ? NOBODY : find_targets(&finding, registrar_table(call), extra->uri);
 
         if (found == VERDICT_TRUE)
             answer = found;
@@ -273,7 +268,7 @@ enum verdict registrar_registered(struct call *call)
     struct binding *bindings;
     unsigned count;
 
-    if (registrar_find(call, table_of(call), asked_uri(call), &bindings, &count))
+    if (registrar_find(call, registrar_table(call), asked_uri(call), &bindings, &count))
         return VERDICT_FALSE;
     for (unsigned i = 0; i < count; i++)
         if (is_match(call, match, &bindings[i]))
@@ -290,5 +285,5 @@ enum verdict registrar_unregister(struct call *call)
         return verdict_of(location_remove_ruid(location, call->args[2].value.text));
     if (registrar_aor(call, call->args[1].value.text, &aor))
         return VERDICT_ERROR;
-    return verdict_of(location_remove(location, table_of(call), aor));
+    return verdict_of(location_remove(location, registrar_table(call), aor));
 }

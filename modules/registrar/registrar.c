@@ -40,35 +40,71 @@ enum {
     BEFORE_RELAY = STAGE_REQUEST | STAGE_FAILURE,
 };
 
+struct str registrar_table(const struct call *call)
+{
+    const struct str *table = call->args[0].object;
+
+    return *table;
+}
+
+static bool is_known(const struct location_rules *rules, struct str table)
+{
+    for (unsigned i = 0; i < rules->table_count; i++)
+        if (str_eq(rules->tables[i], table))
+            return true;
+    return false;
+}
+
+/* Tables that a script names are those that usrloc loads and writes. */
+static enum err prepare_table(struct module *module, unsigned index, struct str text,
+                              const struct script_place *place, const void **out)
+{
+    struct location_rules *rules = server_location_rules(module_server(module));
+    struct str *table = arena_alloc(module_arena(module), sizeof *table);
+
+    (void)index;
+    if (!table || str_copy(module_arena(module), text, table))
+        return ERR_NOMEM;
+    if (!is_known(rules, text) && rules->table_count == LOCATION_TABLES_MAX) {
+        script_complain(place, "no more than %d location tables", LOCATION_TABLES_MAX);
+        return ERR_LIMIT;
+    }
+    if (!is_known(rules, text))
+        rules->tables[rules->table_count++] = *table;
+    *out = table;
+    return ERR_NONE;
+}
+
 #define FUNCTION(name_, run_, min_, stages_, doc_, ...)                                         \
-    { .name = name_, .run = run_, .takes = { __VA_ARGS__ }, .min_args = min_,                   \
+    { .name = name_, .run = run_, .prepare = prepare_table, .takes = { __VA_ARGS__ },           \
+      .min_args = min_,                                                                         \
       .stages = stages_, .doc = doc_ }
 
 static const struct mod_function functions[] = {
     FUNCTION("save", registrar_save, 1, BEFORE_RELAY | STAGE_REPLY,
-             "Keeps the bindings of a REGISTER, with the flow it came on, and answers it.", ARG_STR,
+             "Keeps the bindings of a REGISTER, with the flow it came on, and answers it.", ARG_CUSTOM,
              ARG_FLAGS, ARG_FMT),
     FUNCTION("save_noreply", registrar_save_no_reply, 1, STAGE_REQUEST,
-             "The same without an answer.", ARG_STR),
+             "The same without an answer.", ARG_CUSTOM),
     FUNCTION("save_memory", registrar_save_memory, 1, STAGE_REQUEST,
-             "The same, not written to the database.", ARG_STR),
+             "The same, not written to the database.", ARG_CUSTOM),
     FUNCTION("reg_send_reply", registrar_send_reply, 0, BEFORE_RELAY,
              "Sends the answer that save() was told to leave.", ARG_END),
     FUNCTION("lookup", registrar_lookup, 1, BEFORE_RELAY,
              "Replaces the Request-URI by the bindings: 1, -1 nobody, -2 method, -3 error.",
-             ARG_STR, ARG_FMT),
+             ARG_CUSTOM, ARG_FMT),
     FUNCTION("lookup_to_dset", registrar_lookup_to_dset, 1, BEFORE_RELAY,
-             "Adds the bindings as targets; the Request-URI stays.", ARG_STR, ARG_FMT),
+             "Adds the bindings as targets; the Request-URI stays.", ARG_CUSTOM, ARG_FMT),
     FUNCTION("lookup_branches", registrar_lookup_branches, 1, BEFORE_RELAY,
-             "lookup() for the Request-URI and for every target that names a user.", ARG_STR),
+             "lookup() for the Request-URI and for every target that names a user.", ARG_CUSTOM),
     FUNCTION("registered", registrar_registered, 1, STAGE_ANY,
              "True when the Request-URI, or the URI given, has a binding; match bits: 1 its"
              " Call-ID, 2 its source, 4 its Contact are those of this message.",
-             ARG_STR, ARG_FMT, ARG_INT, ARG_INT),
+             ARG_CUSTOM, ARG_FMT, ARG_INT, ARG_INT),
     FUNCTION("unregister", registrar_unregister, 2, STAGE_ANY,
-             "Removes the bindings of a URI, or one by its ruid.", ARG_STR, ARG_FMT, ARG_FMT),
+             "Removes the bindings of a URI, or one by its ruid.", ARG_CUSTOM, ARG_FMT, ARG_FMT),
     FUNCTION("reg_fetch_contacts", registrar_fetch, 3, BEFORE_RELAY,
-             "Keeps the bindings of a URI under a name, for $ulc(name=>attribute).", ARG_STR,
+             "Keeps the bindings of a URI under a name, for $ulc(name=>attribute).", ARG_CUSTOM,
              ARG_FMT, ARG_STR),
     FUNCTION("reg_free_contacts", registrar_free, 1, BEFORE_RELAY,
              "Forgets what reg_fetch_contacts() kept under the name.", ARG_STR),

@@ -98,6 +98,9 @@ MUST_USE enum err registrar_read_path(struct saving *saving);
 bool registrar_uses_path(const struct run *run, const struct registrar *registrar);
 bool registrar_lists_option(const struct sip_msg *msg, enum sip_hdr_id id, struct str option);
 
+/* The table that the first argument names. */
+struct str registrar_table(const struct call *call);
+
 /* reply.c */
 enum verdict registrar_accept(struct saving *saving, const struct binding *bindings,
                               unsigned count);
@@ -116,6 +119,8 @@ enum verdict registrar_lookup_branches(struct call *call);
 enum verdict registrar_registered(struct call *call);
 enum verdict registrar_unregister(struct call *call);
 
+/* The id of an instance: what stands between its angle brackets. */
+struct str registrar_instance_id(struct str instance);
 /* find.c: the bindings that a URI, GRUUs included, stands for. They live as long as the request. */
 MUST_USE enum err registrar_find(struct call *call, struct str table, struct str uri,
                                  struct binding **bindings, unsigned *count);

@@ -29,18 +29,11 @@ static void write_escaped(struct writer *w, struct str text)
             write_fmt(w, "%%%02X", (unsigned char)text.ptr[i]);
 }
 
-static struct str without_angles(struct str instance)
-{
-    if (instance.len > 2 && instance.ptr[0] == '<' && instance.ptr[instance.len - 1] == '>')
-        return (struct str){ instance.ptr + 1, instance.len - 2 };
-    return instance;
-}
-
 static void write_public(struct writer *w, const struct sip_uri *to, const struct binding *binding)
 {
     write_fmt(w, ";pub-gruu=\"sip:" STR_FMT "@" STR_FMT ";gr=", STR_ARG(to->user),
               STR_ARG(to->host));
-    write_escaped(w, without_angles(binding->instance));
+    write_escaped(w, registrar_instance_id(binding->instance));
     write_char(w, '"');
 }
 

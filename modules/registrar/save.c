@@ -130,7 +130,7 @@ static enum err read_request(struct saving *saving)
 
     if (err)
         return refuse_aor(saving, err);
-    update->table = saving->call->args[0].value.text;
+    update->table = registrar_table(saving->call);
     update->contacts = saving->contacts;
     describe_client(saving);
     if (update->call_id.len > CALL_ID_MAX)

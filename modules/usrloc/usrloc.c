@@ -85,6 +85,17 @@ static bool has_table(const struct usrloc *usrloc, struct str table)
     return false;
 }
 
+/* What the script names, and "location" for what is asked from outside. */
+static void gather_tables(struct usrloc *usrloc, const struct location_rules *rules)
+{
+    if (!has_table(usrloc, STR("location")))
+        usrloc->tables[usrloc->table_count++] = STR("location");
+    usrloc->needed_count = usrloc->table_count;
+    for (unsigned i = 0; i < rules->table_count; i++)
+        if (!has_table(usrloc, rules->tables[i]) && usrloc->table_count < JOURNAL_TABLES_MAX)
+            usrloc->tables[usrloc->table_count++] = rules->tables[i];
+}
+
 static enum err add_table(struct module *module, const struct value *value,
                           const struct script_place *place)
 {
@@ -186,6 +197,7 @@ static enum err start_journal(struct module *module, struct usrloc *usrloc)
         .mode = usrloc->db_mode == 2 ? JOURNAL_WRITE_BACK : JOURNAL_WRITE_THROUGH,
         .tables = usrloc->tables,
         .table_count = usrloc->table_count,
+        .needed_count = usrloc->needed_count,
         .uses_domain = usrloc->use_domain != 0,
         .sockets = { find_socket, write_socket, server },
         .time = usrloc_time(server),
@@ -211,8 +223,7 @@ static enum err start(struct module *module)
         return err;
     if (usrloc->db_mode == 0)
         return ERR_NONE;
-    if (!has_table(usrloc, STR("location")))
-        usrloc->tables[usrloc->table_count++] = STR("location");
+    gather_tables(usrloc, rules);
     if ((err = make_counters(module_server(module), usrloc)))
         return err;
     err = store_open(usrloc->db_url, &usrloc->store);

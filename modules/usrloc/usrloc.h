@@ -16,7 +16,7 @@ struct usrloc {
     int64_t desc_time_order, handle_lost_tcp, max_bindings;
     struct str db_url;
     struct str tables[JOURNAL_TABLES_MAX]; /* to be loaded and written */
-    unsigned table_count;
+    unsigned table_count, needed_count;
     struct store *store;
     struct journal *journal;
     struct journal_counters told;

@@ -298,10 +298,15 @@ static enum err open_tables(struct journal *journal, const struct journal_settin
     if (settings->table_count > JOURNAL_TABLES_MAX)
         return ERR_LIMIT;
     for (unsigned i = 0; i < settings->table_count; i++) {
-        struct journal_table *table = &journal->tables[i];
+        struct journal_table *table = &journal->tables[journal->table_count];
 
-        if ((err =
-                 location_table_open(journal->store, settings->tables[i], &journal->arena, table)))
+        err = location_table_open(journal->store, settings->tables[i], &journal->arena, table);
+        if (err == ERR_UNSUPPORTED && settings->needed_count && i >= settings->needed_count) {
+            log_notice("usrloc: bindings of \"" STR_FMT "\" are kept in memory alone",
+                       STR_ARG(settings->tables[i]));
+            continue;
+        }
+        if (err)
             return err;
         journal->table_count++;
         if ((err = load_table(journal, settings, table)))
