@@ -25,7 +25,11 @@ static uint64_t wanted_expires(const struct saving *saving, struct str params)
 {
     const struct registrar *registrar = saving->registrar;
     uint64_t seconds;
+    int64_t set;
 
+    if (registrar_setting_number(registrar, saving->run, SETTING_EXPIRES, &set) && set > 0 &&
+        !(asked_expires(saving, params, &seconds) && seconds == 0))
+        return (uint64_t)set;
     if (asked_expires(saving, params, &seconds))
         return spread(saving, seconds, registrar->expires_range);
     return spread(saving, (uint64_t)registrar->default_expires, registrar->default_expires_range);
@@ -72,8 +76,12 @@ static int parse_q(struct str text)
 
 static int contact_q(const struct saving *saving, struct str params)
 {
+    int64_t set;
     struct sip_param q;
 
+    if (registrar_setting_number(saving->registrar, saving->run, SETTING_Q, &set) && set >= 0 &&
+        set <= 1000)
+        return (int)set;
     if (sip_param_find(params, STR("q"), &q))
         return parse_q(q.value);
     return (int)saving->registrar->default_q;

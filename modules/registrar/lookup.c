@@ -69,11 +69,14 @@ static bool takes_method(const struct registrar *registrar, const struct run *ru
            (binding->methods >> run->request->msg->method & 1);
 }
 
-static bool passes_filter(const struct registrar *registrar, const struct run *run,
+static bool passes_filter(const struct registrar *registrar, struct run *run,
                           const struct binding *binding)
 {
-    uint32_t wanted = run->request->target.bflags;
+    int64_t set = run->request->target.bflags;
+    uint32_t wanted;
 
+    (void)registrar_setting_number(registrar, run, SETTING_BRANCH_FLAGS, &set);
+    wanted = (uint32_t)set;
     if (registrar->lookup_filter_mode & FILTER_BRANCH_FLAGS && wanted &&
         !(binding->cflags & wanted))
         return false;
@@ -248,18 +251,42 @@ static struct str first_contact(const struct run *run)
     return contact.uri.text;
 }
 
+static bool came_from_here(const struct run *run, const struct binding *binding)
+{
+    return addr_eq(&binding->flow.peer, &run->source.peer) &&
+           binding->flow.transport == run->source.transport;
+}
+
 /* Without settings of the script's own, what is compared is what the message says. */
 static bool is_match(const struct call *call, int64_t match, const struct binding *binding)
 {
-    const struct run *run = call->run;
+    const struct registrar *registrar = module_state(call->module);
+    struct run *run = call->run;
+    struct str call_id = registrar_setting_text(registrar, run, SETTING_MATCH_CALL_ID),
+               received = registrar_setting_text(registrar, run, SETTING_MATCH_RECEIVED),
+               contact = registrar_setting_text(registrar, run, SETTING_MATCH_CONTACT);
 
-    if (match & MATCH_SAME_CALL_ID && !str_eq(binding->call_id, run->msg->call_id))
+    if (match & MATCH_SAME_CALL_ID &&
+        !str_eq(binding->call_id, call_id.len ? call_id : run->msg->call_id))
         return false;
     if (match & MATCH_SAME_RECEIVED &&
-        (!addr_eq(&binding->flow.peer, &run->source.peer) ||
-         binding->flow.transport != run->source.transport))
+        !(received.len ? str_eq(binding->received, received) : came_from_here(run, binding)))
         return false;
-    return !(match & MATCH_SAME_CONTACT) || str_eq(binding->contact, first_contact(run));
+    return !(match & MATCH_SAME_CONTACT) ||
+           str_eq(binding->contact, contact.len ? contact : first_contact(run));
+}
+
+enum {
+    ACTION_TELLS_NOTHING = 2,
+};
+
+static enum verdict tell_registered(const struct call *call, const struct binding *binding)
+{
+    int64_t action = call->arg_count > 3 ? call->args[3].value.number : 0;
+
+    if (!(action & ACTION_TELLS_NOTHING))
+        registrar_tell_extended(module_state(call->module), call->run, binding);
+    return VERDICT_TRUE;
 }
 
 enum verdict registrar_registered(struct call *call)
@@ -272,7 +299,7 @@ enum verdict registrar_registered(struct call *call)
         return VERDICT_FALSE;
     for (unsigned i = 0; i < count; i++)
         if (is_match(call, match, &bindings[i]))
-            return VERDICT_TRUE;
+            return tell_registered(call, &bindings[i]);
     return VERDICT_FALSE;
 }
 

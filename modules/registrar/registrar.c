@@ -163,6 +163,10 @@ static const struct mod_param params[] = {
     TEXT(realm_prefix, "", "Cut off the front of the domain."),
     TEXT(received_param, "received", "Parameter of the reply that names the received URI."),
     TEXT(received_avp, "", "The variable that fix_nated_register() fills."),
+    TEXT(xavp_cfg, "", "List of $xavp with settings for one request: expires, q, max_contacts,"
+         " socket, match_callid, match_contact, match_received, rlf_bflags."),
+    TEXT(xavp_rcd, "", "List of $xavp that gets ruid, contact, expires, received and path."),
+    INT(xavp_rcd_mask, 0, 0, 31, "Bits of those that xavp_rcd leaves out, from 1 for ruid."),
     TEXT(aor_avp, "", "A variable with the URI to register instead of To."),
     IGNORED("tcp_persistent_flag", "a registered connection is kept by its keepalives"),
     IGNORED("nat_flag", "flows are always kept; see usrloc.nat_bflag"),
@@ -172,9 +176,6 @@ static const struct mod_param params[] = {
     IGNORED("use_branch_flags", "branch flags are always kept"),
     IGNORED("sock_mode", "sockets are known by the address they are bound to"),
     IGNORED("use_expired_contacts", "a contact that is over is gone"),
-    IGNORED("xavp_cfg", "set the parameters of the module"),
-    IGNORED("xavp_rcd", "the binding is in the branch"),
-    IGNORED("xavp_rcd_mask", "the binding is in the branch"),
     IGNORED("event_callback", "scripts in other languages are not run"),
     { 0 },
 };
@@ -219,6 +220,8 @@ static enum err start(struct module *module)
         err = module_variable(module, registrar->received_avp, &registrar->received_var);
     if (!err && !str_is_empty(registrar->aor_avp))
         err = module_variable(module, registrar->aor_avp, &registrar->aor_var);
+    if (!err)
+        err = registrar_prepare_extended(module);
     return err;
 }
 

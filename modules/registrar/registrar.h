@@ -22,6 +22,29 @@ enum outbound_mode {
     OUTBOUND_REQUIRED,
 };
 
+/* What a script may set for one request, in the list that xavp_cfg names. */
+enum extended_setting {
+    SETTING_MATCH_CALL_ID,
+    SETTING_MATCH_CONTACT,
+    SETTING_MATCH_RECEIVED,
+    SETTING_BRANCH_FLAGS,
+    SETTING_Q,
+    SETTING_EXPIRES,
+    SETTING_MAX_CONTACTS,
+    SETTING_SOCKET,
+    EXTENDED_SETTINGS
+};
+
+/* What it learns of a binding in the list that xavp_rcd names; bits of xavp_rcd_mask leave out. */
+enum extended_fact {
+    FACT_RUID,
+    FACT_CONTACT,
+    FACT_EXPIRES,
+    FACT_RECEIVED,
+    FACT_PATH,
+    EXTENDED_FACTS
+};
+
 struct registrar {
     int64_t default_expires, min_expires, max_expires, min_expires_mode;
     int64_t default_expires_range, expires_range;
@@ -37,6 +60,9 @@ struct registrar {
     struct str realm_prefix, received_param, received_avp, aor_avp;
     const struct variable_ref *received_var, *aor_var;
     struct counter *accepted, *rejected;
+    struct str xavp_cfg, xavp_rcd;
+    int64_t xavp_rcd_mask;
+    const struct variable_ref *settings[EXTENDED_SETTINGS], *facts[EXTENDED_FACTS];
     unsigned slot;
 };
 
@@ -124,6 +150,17 @@ struct str registrar_instance_id(struct str instance);
 /* find.c: the bindings that a URI, GRUUs included, stands for. They live as long as the request. */
 MUST_USE enum err registrar_find(struct call *call, struct str table, struct str uri,
                                  struct binding **bindings, unsigned *count);
+
+/* extended.c; at the start, and then for each request. */
+MUST_USE enum err registrar_prepare_extended(struct module *module);
+/* Empty: not set. */
+struct str registrar_setting_text(const struct registrar *registrar, struct run *run,
+                                  enum extended_setting setting);
+/* False: not set. */
+bool registrar_setting_number(const struct registrar *registrar, struct run *run,
+                              enum extended_setting setting, int64_t *out);
+void registrar_tell_extended(const struct registrar *registrar, struct run *run,
+                             const struct binding *binding);
 
 /* fetch.c: reg_fetch_contacts() and $ulc */
 enum verdict registrar_fetch(struct call *call);

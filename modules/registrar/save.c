@@ -53,6 +53,10 @@ static uint16_t named_socket(const struct saving *saving)
     const struct request *request = saving->run->request;
     const struct sip_hdr *hdr;
     uint16_t socket;
+    struct str set = registrar_setting_text(registrar, saving->run, SETTING_SOCKET);
+
+    if (set.len && !server_find_listener(run_server(saving->run), set, &socket))
+        return socket;
 
     if (registrar->sock_flag < 0 || str_is_empty(registrar->sock_hdr_name) ||
         !(request->flags >> registrar->sock_flag & 1))
@@ -61,6 +65,14 @@ static uint16_t named_socket(const struct saving *saving)
     if (!hdr || server_find_listener(run_server(saving->run), hdr->value, &socket))
         return request->source.socket;
     return socket;
+}
+
+static unsigned contacts_max(const struct saving *saving)
+{
+    int64_t set = saving->registrar->max_contacts;
+
+    (void)registrar_setting_number(saving->registrar, saving->run, SETTING_MAX_CONTACTS, &set);
+    return set > 0 ? (unsigned)set : 0;
 }
 
 static void describe_client(struct saving *saving)
@@ -80,7 +92,7 @@ static void describe_client(struct saving *saving)
         saving->registrar->method_filtering ? allowed_methods(request->msg) : UINT32_MAX;
     update->flow = request->source;
     update->flow.socket = named_socket(saving);
-    update->contacts_max = (unsigned)saving->registrar->max_contacts;
+    update->contacts_max = contacts_max(saving);
     update->bindings_max = rules->bindings_max;
     update->match = (enum location_match)rules->matching_mode;
     update->cseq_delay = (msec)rules->cseq_delay * 1000;
@@ -183,6 +195,8 @@ static enum verdict save(struct call *call, unsigned flags)
         return saving.status ? registrar_answer_refusal(&saving) : VERDICT_ERROR;
     counter_add(saving.registrar->accepted, 1);
     run_alias_connection(call->run, 0);
+    if (count)
+        registrar_tell_extended(saving.registrar, call->run, &bindings[0]);
     verdict = registrar_accept(&saving, bindings, count);
     if (verdict != VERDICT_TRUE || server_is_openser(run_server(call->run)))
         return verdict;
