@@ -5,8 +5,8 @@
 
 enum {
     TEXT_MAX = 1024,
-    GRUU_TEMPORARY = 1,
-    GRUU_PUBLIC = 2,
+    GRUU_PUBLIC = 1,
+    GRUU_TEMPORARY = 2,
 };
 
 static struct str text_arg(const struct call *call, unsigned index)

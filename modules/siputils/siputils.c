@@ -26,7 +26,7 @@ static const struct mod_function functions[] = {
     ROW("set_uri_host", set_uri_host, 2, "Replaces the host of the URI in a variable.", ARG_VAR, ARG_FMT),
     ROW("is_request", is_request, 0, "True for requests.", NO_ARGS),
     ROW("is_reply", is_reply, 0, "True for responses.", NO_ARGS),
-    ROW("is_gruu", is_gruu, 0, "1 for a temporary, 2 for a public GRUU.", ARG_FMT),
+    ROW("is_gruu", is_gruu, 0, "1 for a public, 2 for a temporary GRUU.", ARG_FMT),
     ROW("is_supported", is_supported, 1, "True when Supported names the option.", ARG_STR),
     ROW("is_first_hop", is_first_hop, 0, "True when no proxy is between the sender and us.", ARG_INT),
     ROW("is_tel_number", is_tel_number, 1, "True for digits, with or without a + before them.", ARG_FMT),

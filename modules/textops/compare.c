@@ -44,6 +44,25 @@ enum verdict textops_str_iwithin(struct call *call)
     return verdict_if(!str_is_empty(wanted) && str_ifind(text_arg(call, 0), wanted));
 }
 
+/* The place, counted from 1. */
+static enum verdict place_of(struct call *call, const char *(*find)(struct str text, struct str wanted))
+{
+    struct str text = text_arg(call, 0), wanted = text_arg(call, 1);
+    const char *at = str_is_empty(wanted) ? NULL : find(text, wanted);
+
+    return at ? (enum verdict)(at - text.ptr + 1) : VERDICT_FALSE;
+}
+
+enum verdict textops_str_find(struct call *call)
+{
+    return place_of(call, str_find);
+}
+
+enum verdict textops_str_ifind(struct call *call)
+{
+    return place_of(call, str_ifind);
+}
+
 enum verdict textops_search_str(struct call *call)
 {
     return verdict_if(regex_match(call->args[1].object, text_arg(call, 0), NULL));

@@ -236,6 +236,15 @@ static enum err write_replacement(struct writer *w, struct run *run, const struc
 /* One part of a text that is replaced. */
 typedef enum err replaced_fn(void *context, struct str old, struct str replacement);
 
+/* A match to the end of a line leaves the CR before the newline where it is. */
+static void leave_line_end(struct str *match, struct str text)
+{
+    const char *end = match->ptr + match->len;
+
+    if (match->len && end < text.ptr + text.len && end[-1] == '\r' && *end == '\n')
+        match->len--;
+}
+
 /* Calls `replaced` for each match. ERR_NOT_FOUND: there was none. */
 static enum err each_match(struct run *run, const struct subst *subst, struct str text,
                            replaced_fn *replaced, void *context)
@@ -249,6 +258,8 @@ static enum err each_match(struct run *run, const struct subst *subst, struct st
         const char *end = groups[0].ptr + groups[0].len;
         struct str replacement;
 
+        for (unsigned i = 0; i < REGEX_GROUPS; i++)
+            leave_line_end(&groups[i], text);
         err = write_replacement(&w, run, subst, groups);
         if (!err)
             err = writer_finish(&w, &replacement);

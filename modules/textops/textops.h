@@ -72,6 +72,8 @@ FUNCTION(cmp_str);
 FUNCTION(cmp_istr);
 FUNCTION(starts_with);
 FUNCTION(ends_with);
+FUNCTION(str_find);
+FUNCTION(str_ifind);
 FUNCTION(str_within);
 FUNCTION(str_iwithin);
 FUNCTION(search_str);

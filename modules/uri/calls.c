@@ -61,7 +61,7 @@ enum verdict uri_param(struct call *call)
     if (!sip_param_find(uri.params, call->args[0].value.text, &param))
         return VERDICT_FALSE;
     if (call->arg_count == 1)
-        return VERDICT_TRUE;
+        return verdict_if(str_is_empty(param.value));
     return verdict_if(param.has_value && str_ieq(param.value, call->args[1].value.text));
 }
 

@@ -74,9 +74,9 @@ enum verdict command_pv_typeof(struct call *call)
     if (variable_get(call->run, call->args[0].object, &value))
         return VERDICT_ERROR;
     if (str_ieq(kind, STR("int")))
-        return verdict_if(value.is_int);
+        return verdict_if(value.has_number);
     if (str_ieq(kind, STR("str")))
-        return verdict_if(value.has_text && !value.is_int);
+        return verdict_if(value.has_text);
     return verdict_if(str_ieq(kind, STR("null")) && value_is_null(&value));
 }
 

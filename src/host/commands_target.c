@@ -135,6 +135,6 @@ enum verdict command_is_myself(struct call *call)
     struct sip_uri uri;
 
     if (!sip_uri_parse(text, &uri) && uri.scheme != URI_OTHER)
-        return verdict_if(run_is_uri_myself(call->run, &uri));
+        return verdict_if(run_is_myself(call->run, uri.host, uri.has_port ? uri.port : 0));
     return verdict_if(run_is_myself(call->run, text, 0));
 }

@@ -47,6 +47,7 @@ bool build_regex(struct builder *b, struct span span, struct str pattern, unsign
 
 void build_statements(struct builder *b, struct stmt *first);
 /* Pushes the value of an expression. */
+void build_plain_value(struct builder *b, struct expr *expr);
 void build_value(struct builder *b, struct expr *expr);
 /* Pushes 1 or 0; OpenSER: or -1. */
 void build_condition(struct builder *b, struct expr *expr);

@@ -21,7 +21,7 @@ static bool is_rich(const struct builder *b)
 
 static void build_assign(struct builder *b, struct stmt *stmt)
 {
-    build_value(b, stmt->expr);
+    build_plain_value(b, stmt->expr);
     if (stmt->target && stmt->target->variable)
         build_emit(b, OP_STORE, stmt->replaces, 0, build_variable(b, stmt->target->variable));
 }

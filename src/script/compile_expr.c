@@ -475,7 +475,7 @@ void build_condition(struct builder *b, struct expr *expr)
 
 /* ---- any ---- */
 
-static void build_action(struct builder *b, struct expr *expr)
+static void build_effect(struct builder *b, struct expr *expr)
 {
     if (expr->kind == EXPR_CALL)
         build_call(b, expr);
@@ -483,7 +483,23 @@ static void build_action(struct builder *b, struct expr *expr)
         build_route_call(b, expr);
     else
         build_statements(b, expr->body);
+}
+
+static void build_action(struct builder *b, struct expr *expr)
+{
+    build_effect(b, expr);
     build_emit(b, OP_RESULT, 0, 0, 0);
+}
+
+/* What is assigned or returned: a command alone gives the number that it answered. */
+void build_plain_value(struct builder *b, struct expr *expr)
+{
+    if (!expr || !is_rich(b) || !(expr->kind == EXPR_CALL || expr->kind == EXPR_ROUTE)) {
+        build_value(b, expr);
+        return;
+    }
+    build_effect(b, expr);
+    build_emit(b, OP_RESULT_NUMBER, 0, 0, 0);
 }
 
 static void build_leaf(struct builder *b, const struct expr *expr)

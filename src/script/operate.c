@@ -273,10 +273,7 @@ struct value operate_arithmetic(struct run *run, enum arithmetic arithmetic,
     return arithmetic == ARITHMETIC_PLUS ? join(run, left, right) : value_failed();
 }
 
-/*
- * Kamailio: + joins when the left side is a text; everything else takes numbers, of 32 bits. What
- * has no result, as a division by zero, is nothing.
- */
+/* Kamailio: + joins when the left side is a text; everything else takes numbers, of 32 bits. */
 struct value operate_arithmetic_rich(struct run *run, enum arithmetic arithmetic,
                                      const struct value *left, const struct value *right)
 {
@@ -286,7 +283,5 @@ struct value operate_arithmetic_rich(struct run *run, enum arithmetic arithmetic
     if (arithmetic == ARITHMETIC_PLUS && !decides->is_int && decides->has_text)
         return join(run, left, right);
     result = compute(arithmetic, operate_number(left), operate_number(right));
-    if (value_has_failed(&result))
-        return value_null();
-    return value_of_int((int32_t)result.number);
+    return value_has_failed(&result) ? result : value_of_int((int32_t)result.number);
 }

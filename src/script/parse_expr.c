@@ -388,7 +388,7 @@ struct expr *parse_call(struct parser *p)
 /* What names a route: a number or a word is taken as written, anything else is computed. */
 static struct expr *parse_route_name(struct parser *p)
 {
-    if (parser_peek(p, 0)->kind == TOKEN_TEXT)
+    if (parser_peek(p, 0)->kind == TOKEN_TEXT && parser_peek(p, 1)->symbol == SYM_PAREN_CLOSE)
         return leaf(p, EXPR_TEXT);
     if (at_plain_number(p) || parser_at_word(p))
         return parse_word(p);
@@ -737,6 +737,16 @@ static struct expr *parse_rich_name(struct parser *p)
     return parse_call(p);
 }
 
+/* The originals take it; hardly anybody means it. */
+static struct expr *parse_assigning_condition(struct parser *p)
+{
+    struct expr *expr = parse_block_element(p, parse_assignment);
+
+    if (expr && !p->is_lost)
+        report_warning(p->unit, expr->span, "this assigns; == compares");
+    return expr;
+}
+
 /* primary = "(" expression ")" | number | text | variable | comparison | call */
 static struct expr *parse_primary(struct parser *p)
 {
@@ -744,7 +754,7 @@ static struct expr *parse_primary(struct parser *p)
     struct expr *expr;
 
     if (parser_skip(p, SYM_PAREN_OPEN)) {
-        expr = parse_rich(p);
+        expr = at_assignment(p) ? parse_assigning_condition(p) : parse_rich(p);
         parser_expect(p, SYM_PAREN_CLOSE, "to close the parenthesis");
         return expr;
     }

@@ -362,6 +362,12 @@ static void do_result(struct script_vm *vm, const struct instruction *code)
     push_int(vm, vm->result > 0);
 }
 
+static void do_result_number(struct script_vm *vm, const struct instruction *code)
+{
+    (void)code;
+    push_int(vm, vm->result);
+}
+
 static void do_set_result(struct script_vm *vm, const struct instruction *code)
 {
     vm->result = (int)(int32_t)code->operand;
@@ -708,6 +714,7 @@ static op_fn *const handlers[OPCODES] = {
     [OP_ROUTE_NAMED] = do_route_named,
     [OP_ROUTE_INDEX] = do_route_index,
     [OP_RESULT] = do_result,
+    [OP_RESULT_NUMBER] = do_result_number,
     [OP_SET_RESULT] = do_set_result,
     [OP_JUMP] = do_jump,
     [OP_JUMP_UNLESS] = do_jump_unless,
