@@ -259,7 +259,7 @@ void settings_init(struct settings *settings)
         .server_signature = true,
         .max_while_loops = 100,
         .max_recursion = 100,
-        .source_rate = 2000,
+        .source_rate = 10000,
         .limit_answers = true,
         .tcp_connections_max = 20000,
         .tcp_connect_timeout = 10,

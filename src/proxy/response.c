@@ -395,13 +395,17 @@ static enum err answer_with(struct flight *flight, struct leg *best)
     return err;
 }
 
-/* RFC 4320 §4.2: who did not send an INVITE has given up himself by the time of a 408. */
+/*
+ * Who did not send an INVITE waits for 64*T1 and then gives up himself: a 408 behind that tells him
+ * nothing, and may only cross an answer (RFC 4320 §4.2). Before, it is what RFC 3261 §16.7 wants.
+ */
 static bool comes_too_late(const struct flight *flight, const struct leg *best)
 {
     const struct request *request = &flight->request;
+    msec age = flight->proxy->wheel->now - request->received_at;
 
     return request->txn && request->msg->method != SIP_INVITE && best &&
-           best->branch.status == 408;
+           best->branch.status == 408 && age >= 64 * txn_read_timers(flight->proxy->layer)->t1;
 }
 
 static void stay_silent(struct flight *flight, const struct leg *best)

@@ -61,6 +61,11 @@ void txn_layer_destroy(struct txn_layer *layer)
     free(layer);
 }
 
+const struct txn_timers *txn_read_timers(const struct txn_layer *layer)
+{
+    return &layer->timers;
+}
+
 const struct txn_counters *txn_read_counters(const struct txn_layer *layer)
 {
     return &layer->counters;

@@ -147,4 +147,5 @@ struct txn_counters {
     uint64_t bytes; /* held by transactions now */
 };
 
+const struct txn_timers *txn_read_timers(const struct txn_layer *layer);
 const struct txn_counters *txn_read_counters(const struct txn_layer *layer);

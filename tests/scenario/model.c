@@ -238,9 +238,12 @@ static void complete(struct model *model, struct model_asked *asked)
         asked->state = S_GONE;
 }
 
-/* RFC 4320 §4.2: a 408 to anything but an INVITE would only come too late. */
-static bool is_only_late(const struct model_asked *asked, const struct model_due *answer)
+/* RFC 4320 §4.2: a 408 to anything but an INVITE tells nothing to who has given up himself. */
+static bool is_only_late(const struct model *model, const struct model_asked *asked,
+                         const struct model_due *answer)
 {
+    if (model->now - asked->asked_at < LONG)
+        return false;
     return asked->method != M_INVITE && answer->choice_count == 1 && answer->choices[0] == 408;
 }
 
@@ -252,7 +255,7 @@ static void conclude(struct model *model, struct model_asked *asked)
         (asked->state != S_TRYING && asked->state != S_PROCEEDING))
         return;
     choose(asked, &scratch);
-    if (is_only_late(asked, &scratch)) {
+    if (is_only_late(model, asked, &scratch)) {
         asked->is_answered = true;
         asked->state = S_ABANDONED;
         asked->trying_at = MSEC_NEVER;
@@ -326,7 +329,8 @@ static struct model_asked *make_asked(struct model *model, unsigned peer, enum m
 
     if (model->asked_count > MODEL_ASKED_MAX)
         abort();
-    *asked = (struct model_asked){ .method = method,
+    *asked = (struct model_asked){ .asked_at = model->now,
+                                   .method = method,
                                    .peer = peer,
                                    .connection = model->peers[peer].connection,
                                    .state = method == M_INVITE ? S_PROCEEDING : S_TRYING,

@@ -111,7 +111,7 @@ struct model_asked {
     struct model_leg legs[MODEL_LEGS];
     bool is_answered, is_cancelled, is_relayed;
     struct str last; /* the response that is repeated */
-    msec repeat_at, end_at, interval, trying_at;
+    msec asked_at, repeat_at, end_at, interval, trying_at;
 };
 
 enum model_due_kind {

@@ -279,10 +279,10 @@ async def requests_that_proceed_are_repeated_slowly(stage):
 
 @check('udp', 'tcp', script='fast')
 async def request_to_the_dead(stage):
-    """RFC 4320 4.2: no 408 for what is no INVITE: the client has timed out by itself."""
+    """RFC 3261 16.7: 408 when fr_timer ends in time; RFC 4320 4.2 forbids it only behind 64*T1."""
     caller, callee = await stage.pair()
-    caller.send(caller.request('MESSAGE', callee))
-    await caller.hears_nothing(FR + LATE)
+    draft = caller.send(caller.request('MESSAGE', callee))
+    equal((await caller.final(draft)).status, 408, 'answer')
 
 
 @check('udp', 'tcp', script='fast')
