@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Changes to a message, recorded against its received bytes and applied when it is written; the
- * message itself never changes, so a script sees what arrived. A request has one list, and each of
+ * Changes to a message, recorded against its received bytes and applied when it is written; a script
+ * sees what arrived, unless it has asked for another message in its place (run_apply_changes). A request has one list, and each of
  * its branches one more. Also here: writing the messages that a proxy sends.
  */
 #include <culvert/sip.h>
@@ -60,6 +60,15 @@ struct sip_outgoing {
  */
 MUST_USE enum err sip_request_write(struct writer *w, const struct sip_msg *msg,
                                     const struct sip_outgoing *out);
+
+/*
+ * The message as it now is, with nothing added for a way: to be parsed anew. Of what a request's
+ * `out` says, ruri, routes, max_forwards and edits count; a negative max_forwards adds nothing.
+ */
+MUST_USE enum err sip_request_rewrite(struct writer *w, const struct sip_msg *msg,
+                                      const struct sip_outgoing *out);
+MUST_USE enum err sip_response_rewrite(struct writer *w, const struct sip_msg *msg,
+                                       const struct sip_edits *edits);
 
 /* Writes a received response onwards: topmost via-parm removed, edits applied, Content-Length right. */
 MUST_USE enum err sip_response_forward(struct writer *w, const struct sip_msg *msg, unsigned status,

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sip/patches.h"
 
+void sip_patches_init(struct sip_patches *patches)
+{
+    patches->count = 0;
+    patches->first = NULL;
+    patches->has_overflowed = false;
+}
+
 void sip_patch(struct sip_patches *patches, const char *at, size_t cut, struct str insert)
 {
     struct sip_edit **link = &patches->first;

@@ -20,6 +20,7 @@ struct sip_patches {
     char length[24]; /* Content-Length as text */
 };
 
+void sip_patches_init(struct sip_patches *patches);
 /* Puts `insert` in place of `cut` bytes; at one place the first added comes first. */
 void sip_patch(struct sip_patches *patches, const char *at, size_t cut, struct str insert);
 /* Makes Content-Length right: its value is replaced, or the header added, where needed. */

@@ -122,9 +122,7 @@ enum err sip_request_write(struct writer *w, const struct sip_msg *msg,
 
     if (!is_sound(out))
         return ERR_SYNTAX;
-    patches.count = 0;
-    patches.first = NULL;
-    patches.has_overflowed = false;
+    sip_patches_init(&patches);
     if (out->received_via.len > 0)
         sip_patch(&patches, msg->via.text.ptr, msg->via.text.len, out->received_via);
     if (out->record_routes.len > 0)
@@ -136,6 +134,23 @@ enum err sip_request_write(struct writer *w, const struct sip_msg *msg,
     sip_patch_content_length(&patches, msg, out->edits);
     write_request_line(w, msg->method_name, out->ruri.len > 0 ? out->ruri : msg->ruri);
     write_str(w, out->via);
+    return sip_write_rest(w, msg, &patches, out->edits);
+}
+
+enum err sip_request_rewrite(struct writer *w, const struct sip_msg *msg,
+                             const struct sip_outgoing *out)
+{
+    struct sip_patches patches;
+
+    if (!is_sound(out))
+        return ERR_SYNTAX;
+    sip_patches_init(&patches);
+    if (out->replaces_routes)
+        replace_routes(&patches, msg, out->routes);
+    if (out->max_forwards >= 0)
+        set_max_forwards(&patches, msg, out);
+    sip_patch_content_length(&patches, msg, out->edits);
+    write_request_line(w, msg->method_name, out->ruri.len > 0 ? out->ruri : msg->ruri);
     return sip_write_rest(w, msg, &patches, out->edits);
 }
 

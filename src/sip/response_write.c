@@ -35,14 +35,26 @@ enum err sip_response_forward(struct writer *w, const struct sip_msg *msg, unsig
 
     if (str_has_line_break(reason))
         return ERR_SYNTAX;
-    patches.count = 0;
-    patches.first = NULL;
-    patches.has_overflowed = false;
+    sip_patches_init(&patches);
     if (reason.len == 0 && status == msg->status)
         reason = msg->reason;
     cut_top_via(&patches, msg);
     sip_patch_content_length(&patches, msg, lists);
     write_status_line(w, status, reason);
+    return sip_write_rest(w, msg, &patches, lists);
+}
+
+enum err sip_response_rewrite(struct writer *w, const struct sip_msg *msg,
+                              const struct sip_edits *edits)
+{
+    const struct sip_edits *lists[2] = { edits, NULL };
+    struct sip_patches patches;
+
+    if (str_has_line_break(msg->reason))
+        return ERR_SYNTAX;
+    sip_patches_init(&patches);
+    sip_patch_content_length(&patches, msg, lists);
+    write_status_line(w, msg->status, msg->reason);
     return sip_write_rest(w, msg, &patches, lists);
 }
 
