@@ -76,6 +76,23 @@ struct server *run_server(const struct run *run);
 void run_log(struct run *run, enum log_level level, struct str text);
 struct random_source *run_random(const struct run *run);
 
+/*
+ * The run goes on after this time, with this verdict: for functions that then answer VERDICT_WAIT.
+ * It ends at once when its worker stops.
+ */
+MUST_USE enum err run_wait(struct run *run, msec time, enum verdict verdict);
+
+/* ---- the message ---- */
+
+/*
+ * The changes so far become part of run->msg, which keeps its place in memory: its texts and headers
+ * are others then. In the request route, before the request is relayed or recorded, and in reply
+ * routes; else ERR_NOT_NOW. ERR_SYNTAX: they would break it, or change what transactions know it by.
+ */
+MUST_USE enum err run_apply_changes(struct run *run);
+/* The same for a whole new text. */
+MUST_USE enum err run_replace_message(struct run *run, struct str text);
+
 /* ---- replies ---- */
 
 /*

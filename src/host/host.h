@@ -183,6 +183,7 @@ struct worker {
     struct dialogs *dialogs;
     struct request *dialog_cause; /* what is just telling a dialog something; NULL: nothing */
     struct timer tick;
+    struct waiting *waiting; /* runs that let time pass */
     uint64_t txn_told[TXN_COUNTERS]; /* what this worker has added to the server's txn_count */
     void *owner; /* who runs it: set by the daemon, or by a test */
 };
@@ -218,6 +219,9 @@ struct run *run_create(struct worker *worker, struct request *request, enum stag
 void run_start(struct run *run, uint16_t route, void (*done)(struct run *run));
 /* Releases the run and its reference to the request. */
 void run_end(struct run *run);
+
+/* wait.c: ends the scripts of all runs that wait for a time. */
+void worker_end_waits(struct worker *worker);
 
 /* hooks.c: the hooks of all modules in load order; for those with a status the first non-zero wins. */
 void hooks_request(struct run *run);

@@ -661,6 +661,7 @@ void worker_destroy(struct worker *worker)
     if (!worker)
         return;
     timer_stop(&worker->wheel, &worker->tick);
+    worker_end_waits(worker);
     if (worker->index < SERVER_WORKERS_MAX)
         worker->server->workers[worker->index] = NULL;
     dialogs_destroy(worker->dialogs);
