@@ -237,10 +237,9 @@ static bool is_not_kept(const struct call *call, const struct sip_hdr *hdr)
     return !is_needed(hdr) && (call->arg_count == 0 || !matches_name(call, hdr));
 }
 
-/* keep_hf([expression]): removes all but the needed headers and those that match. */
+/* keep_hf([expression]): removes all but the needed headers and those that match. False, as ever. */
 enum verdict textops_keep_hf(struct call *call)
 {
-    enum verdict verdict = remove_where(call, is_not_kept);
-
-    return verdict == VERDICT_FALSE ? VERDICT_TRUE : verdict;
+    (void)remove_where(call, is_not_kept);
+    return VERDICT_FALSE;
 }

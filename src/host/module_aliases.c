@@ -36,7 +36,6 @@ static const struct {
     { "kex", CORE },
     { "corex", CORE },
     { "tmx", IN_TM },
-    { "textopsx", "its functions are part of textops; changes are seen when a message is sent" },
     { "debugger", NO_NEED },
     { "stun", "keepalives of clients are answered without it" },
     { "cfgutils", NO_NEED },

@@ -221,7 +221,7 @@ def record(paths):
 
 # ---- checking ----
 
-OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'siputils', 'xlog', 'pv')]
+OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv')]
 
 
 def refuses(case_file, case, build):

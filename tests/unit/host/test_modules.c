@@ -28,7 +28,7 @@ struct row {
     "#!OPENSER\n" HEAD "loadmodule \"uri.so\"\nloadmodule \"mediaproxy.so\"\nroute {\n"            \
     "%s\n$du = \"sip:192.0.2.99\"; t_relay(); }\n"
 #define SCRIPT_KAMAILIO                                                                            \
-    "#!KAMAILIO\n" HEAD "loadmodule \"siputils.so\"\nloadmodule \"sanity.so\"\n"                   \
+    "#!KAMAILIO\n" HEAD "loadmodule \"siputils.so\"\nloadmodule \"textopsx.so\"\nloadmodule \"sanity.so\"\n"                   \
     "modparam(\"sanity\", \"autodrop\", 0)\nrequest_route {\n"                                     \
     "%s\n$du = \"sip:192.0.2.99\"; t_relay(); }\n"
 
@@ -157,6 +157,24 @@ static const struct row textops_rows[] = {
                   " append_hf(\"Y: 1\\r\\n\");", .sent = { "\r\nY: 1\r\n" } },
 };
 
+static const struct row textopsx_rows[] = {
+    { "changes become the message", K, "$ru = \"sip:n@m\"; append_hf(\"A: 1\\r\\n\"); msg_apply_changes(); append_hf(\"B: $hdr(A) $ou\\r\\n\"); remove_hf(\"A\");",
+      .sent = { "INVITE sip:n@m SIP/2.0\r\n", "\r\nB: 1 sip:n@m\r\n", "!\r\nA: 1", "Content-Length: 85\r\n" } },
+    { "what a message is known by stays", K, "remove_hf(\"Call-ID\"); append_hf(\"Call-ID: other\\r\\n\"); if (!msg_apply_changes()) { " TELL " }",
+      .sent = { "\r\nR: -1 ", "\r\nCall-ID: call-1\r\n" } },
+    { "a message without From is none", K, "remove_hf(\"From\"); if (!msg_apply_changes()) { " TELL " }", .sent = { "\r\nR: -1 " } },
+    { "the same with a transaction", K, "t_newtran(); append_hf(\"A: 1\\r\\n\"); msg_apply_changes(); append_to_reply(\"X: $hdr(A)\\r\\n\"); t_reply(\"404\", \"No\"); exit;",
+      .sent = { "SIP/2.0 404 No\r\n", "\r\nX: 1\r\n", "branch=z9hG4bK1" } },
+    { "a body that was anchored once", K, "set_body(\"hi\", \"text/plain\"); msg_apply_changes(); append_hf(\"L: $cl $rb\\r\\n\");",
+      .sent = { "\r\nL: 2 hi\r\n", "\r\nContent-Length: 2\r\n", "\r\n\r\nhi" } },
+    { "applying without end ends", K, "while (1) { append_hf(\"A: 0123456789012345678901234567890123456789\\r\\n\"); if (!msg_apply_changes()) { " TELL " } }",
+      .sent = { "\r\nR: -1 " } },
+    { "a new message in place", K, "if (!msg_set_buffer(\"INVITE sip:a@b SIP/2.0\\r\\n\\r\\n\")) { " TELL " }", .sent = { "\r\nR: -1 " } },
+    { "its very self in place", K, "msg_set_buffer(\"$mb\"); " TELL, .sent = { "\r\nR: 1 " } },
+    { "not after it was sent", K, "$du = \"sip:192.0.2.99\"; t_relay(); if (msg_apply_changes()) append_hf(\"Y: 1\\r\\n\"); exit;",
+      .sent = { "INVITE sip:bob@example.com " } },
+};
+
 static const struct row uri_rows[] = {
     { "tel2sip", O, "tel2sip(); " TELL, .ruri = "tel:+358-555-1234567;x=1",
       .sent = { "\r\nR: 1 sip:+3585551234567;x=1@example.org;user=phone " } },
@@ -276,6 +294,7 @@ static void run_rows(const struct row *rows, size_t count)
 RUN(test_maxfwd, maxfwd_rows)
 RUN(test_nathelper_and_mediaproxy, nathelper_rows)
 RUN(test_textops, textops_rows)
+RUN(test_textopsx, textopsx_rows)
 RUN(test_uri_and_siputils, uri_rows)
 RUN(test_rr, rr_rows)
 RUN(test_sl_tm_sanity_xlog, other_rows)
@@ -290,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_maxfwd),  cmocka_unit_test(test_nathelper_and_mediaproxy),
+        cmocka_unit_test(test_textopsx),
         cmocka_unit_test(test_textops), cmocka_unit_test(test_uri_and_siputils),
         cmocka_unit_test(test_rr),      cmocka_unit_test(test_sl_tm_sanity_xlog),
     };
