@@ -77,10 +77,11 @@ void run_log(struct run *run, enum log_level level, struct str text);
 struct random_source *run_random(const struct run *run);
 
 /*
- * The run goes on after this time, with this verdict: for functions that then answer VERDICT_WAIT.
- * It ends at once when its worker stops.
+ * For functions that then answer VERDICT_WAIT: after this time `then` gives the answer; or it answers
+ * VERDICT_WAIT too and is asked once more after *again. When its worker stops, the script ends.
  */
-MUST_USE enum err run_wait(struct run *run, msec time, enum verdict verdict);
+typedef enum verdict run_then_fn(struct run *run, void *context, msec *again);
+MUST_USE enum err run_wait(struct run *run, msec time, run_then_fn *then, void *context);
 
 /* ---- the message ---- */
 

@@ -138,5 +138,6 @@ struct counter;
 MUST_USE enum err server_counter(struct server *server, const char *group, const char *name,
                                  struct counter **out);
 void counter_add(struct counter *counter, int64_t amount);
+void counter_reset(struct counter *counter);
 /* "group:name", as counters are called in scripts; 0 when there is none. */
 int64_t server_read_counter(const struct server *server, struct str name);

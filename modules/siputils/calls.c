@@ -293,24 +293,9 @@ enum verdict append_rpid_hf(struct call *call)
     return verdict_of(sip_edit_append_hdr(run->edits, run->msg, line));
 }
 
-/* An OPTIONS for us, not for a user, is answered with what we understand. */
 enum verdict options_reply(struct call *call)
 {
     const struct siputils *state = module_state(call->module);
-    struct run *run = call->run;
-    struct sip_uri uri;
-    struct str lines;
-    enum err err;
 
-    if (run->msg->method != SIP_OPTIONS || sip_uri_parse(uri_current(run), &uri) ||
-        !str_is_empty(uri.user))
-        return VERDICT_FALSE;
-    err = str_print(run->arena, &lines,
-                    "Accept: " STR_FMT "\r\nAccept-Encoding: " STR_FMT
-                    "\r\nAccept-Language: " STR_FMT "\r\nSupported: " STR_FMT "\r\n",
-                    STR_ARG(state->options_accept), STR_ARG(state->options_accept_encoding),
-                    STR_ARG(state->options_accept_language), STR_ARG(state->options_support));
-    if (!err)
-        err = run_add_reply_header(run, lines);
-    return verdict_of(err ? err : run_reply(run, 200, STR("OK")));
+    return options_answer(call->run, &state->options);
 }

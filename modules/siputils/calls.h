@@ -3,6 +3,7 @@
 /* The functions behind the rows of siputils.c. */
 #include <culvert/module.h>
 
+#include "../options/reply.h"
 #include "../uri/calls.h"
 
 #define FUNCTION(name) enum verdict name(struct call *call)
@@ -31,7 +32,7 @@ FUNCTION(append_rpid_hf);
 FUNCTION(options_reply);
 
 struct siputils {
-    struct str options_accept, options_accept_encoding, options_accept_language, options_support;
+    struct options_texts options;
     struct str rpid_prefix, rpid_suffix, rpid_avp;
     const struct variable_ref *rpid; /* NULL: none */
 };

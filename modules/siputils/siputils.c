@@ -38,15 +38,17 @@ static const struct mod_function functions[] = {
     { 0 },
 };
 
-#define TEXT(name_, value, doc_) \
-    { .name = #name_, .type = PARAM_STR, .offset = offsetof(struct siputils, name_), \
+#define TEXT_AT(name_, field, value, doc_) \
+    { .name = #name_, .type = PARAM_STR, .offset = offsetof(struct siputils, field), \
       .initial_text = value, .doc = doc_ }
+#define TEXT(name_, value, doc_) TEXT_AT(name_, name_, value, doc_)
+#define OPTIONS(part, value, doc_) TEXT_AT(options_##part, options.part, value, doc_)
 
 static const struct mod_param params[] = {
-    TEXT(options_accept, "*/*", "Accept of options_reply()."),
-    TEXT(options_accept_encoding, "", "Accept-Encoding of options_reply()."),
-    TEXT(options_accept_language, "en", "Accept-Language of options_reply()."),
-    TEXT(options_support, "", "Supported of options_reply()."),
+    OPTIONS(accept, "*/*", "Accept of options_reply()."),
+    OPTIONS(accept_encoding, "", "Accept-Encoding of options_reply()."),
+    OPTIONS(accept_language, "en", "Accept-Language of options_reply()."),
+    OPTIONS(support, "", "Supported of options_reply()."),
     TEXT(rpid_prefix, "", "What append_rpid_hf() puts before the identity."),
     TEXT(rpid_suffix, ";party=calling;id-type=subscriber;screen=yes", "What it puts behind."),
     TEXT(rpid_avp, "", "The variable with the identity."),

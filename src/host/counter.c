@@ -59,3 +59,9 @@ void counter_add(struct counter *counter, int64_t amount)
     if (counter)
         atomic_fetch_add_explicit(&counter->value, amount, memory_order_relaxed);
 }
+
+void counter_reset(struct counter *counter)
+{
+    if (counter)
+        atomic_store_explicit(&counter->value, 0, memory_order_relaxed);
+}

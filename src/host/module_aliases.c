@@ -38,8 +38,6 @@ static const struct {
     { "tmx", IN_TM },
     { "debugger", NO_NEED },
     { "stun", "keepalives of clients are answered without it" },
-    { "cfgutils", NO_NEED },
-    { "counters", NO_NEED },
 };
 
 const char *module_notice(struct str name)

@@ -7,7 +7,8 @@ struct waiting {
     struct waiting *next;
     struct waiting **link;
     struct run *run;
-    enum verdict verdict;
+    run_then_fn *then;
+    void *context;
 };
 
 static void go_on(struct waiting *waiting, enum verdict verdict)
@@ -22,12 +23,18 @@ static void on_time(struct timer *timer)
 {
     struct waiting *waiting = (struct waiting *)(void *)timer;
     struct worker *worker = waiting->run->worker;
+    msec again = 1;
+    enum verdict verdict = waiting->then(waiting->run, waiting->context, &again);
 
-    go_on(waiting, waiting->verdict);
+    if (verdict == VERDICT_WAIT) {
+        timer_start(&worker->wheel, timer, worker->wheel.now + again, on_time);
+        return;
+    }
+    go_on(waiting, verdict);
     arena_fini(&worker->scratch);
 }
 
-enum err run_wait(struct run *run, msec time, enum verdict verdict)
+enum err run_wait(struct run *run, msec time, run_then_fn *then, void *context)
 {
     struct worker *worker = run->worker;
     struct waiting *waiting = arena_zalloc(&run->request->arena, sizeof *waiting);
@@ -35,7 +42,8 @@ enum err run_wait(struct run *run, msec time, enum verdict verdict)
     if (!waiting)
         return ERR_NOMEM;
     waiting->run = run;
-    waiting->verdict = verdict;
+    waiting->then = then;
+    waiting->context = context;
     waiting->next = worker->waiting;
     waiting->link = &worker->waiting;
     if (waiting->next)

@@ -180,7 +180,8 @@ def outcomes(case_file, cases, script, command):
 # ---- recording ----
 
 PEER_MODULES = [f'loadmodule "{name}.so"' for name in ('kex', 'corex', 'tm', 'tmx', 'sl', 'rr', 'pv', 'maxfwd', 'textops',
-                                                       'textopsx', 'siputils', 'xlog', 'cfgutils')]
+                                                       'textopsx', 'siputils', 'xlog', 'cfgutils', 'counters',
+                                                       'statistics', 'diversion')]
 
 
 def peer_command(path, port, folder):
@@ -221,7 +222,8 @@ def record(paths):
 
 # ---- checking ----
 
-OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv')]
+OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv', 'cfgutils',
+                                                      'counters', 'statistics', 'diversion')]
 
 
 def refuses(case_file, case, build):
