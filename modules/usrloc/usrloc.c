@@ -122,6 +122,7 @@ static enum err add_table(struct module *module, const struct value *value,
     {                                                                                              \
         .name = name_, .type = PARAM_IGNORED, .doc = "columns have their usual names"              \
     }
+#define WRITTEN_BEHIND "contacts are loaded at the start and written as db_mode says"
 #define OTHER(name_, doc_)                                                                         \
     {                                                                                              \
         .name = name_, .type = PARAM_IGNORED, .doc = doc_                                          \
@@ -155,6 +156,27 @@ static const struct mod_param params[] = {
     OTHER("db_ops_ruid", "bindings are known by their ruid"),
     OTHER("version_table", "the version of a table is not checked"),
     OTHER("ka_mode", "see nathelper and nat"),
+    OTHER("ka_method", "see nathelper and nat"),
+    OTHER("ka_from", "see nathelper and nat"),
+    OTHER("ka_domain", "see nathelper and nat"),
+    OTHER("ka_filter", "see nathelper and nat"),
+    OTHER("ka_timeout", "see nathelper and nat"),
+    OTHER("ka_loglevel", "see nathelper and nat"),
+    OTHER("ka_logmsg", "see nathelper and nat"),
+    OTHER("db_load", WRITTEN_BEHIND),
+    OTHER("db_insert_update", WRITTEN_BEHIND),
+    OTHER("db_insert_null", WRITTEN_BEHIND),
+    OTHER("db_update_as_insert", WRITTEN_BEHIND),
+    OTHER("db_check_update", WRITTEN_BEHIND),
+    OTHER("db_raw_fetch_type", WRITTEN_BEHIND),
+    OTHER("db_timer_clean", WRITTEN_BEHIND),
+    OTHER("db_clean_tcp", WRITTEN_BEHIND),
+    OTHER("expires_type", "times have the form that the table has"),
+    OTHER("xavp_contact", "see registrar's xavp_rcd"),
+    OTHER("skip_remote_socket", "a socket that is not ours is never used"),
+    OTHER("rm_expired_delay", "a contact ends when it expires"),
+    OTHER("server_id_filter", "all contacts of the table are loaded"),
+    OTHER("load_rank", "contacts are loaded before the first message"),
     FIXED("user_column"),
     FIXED("domain_column"),
     FIXED("contact_column"),
@@ -169,6 +191,22 @@ static const struct mod_param params[] = {
     FIXED("path_column"),
     FIXED("socket_column"),
     FIXED("methods_column"),
+    FIXED("method_column"),
+    FIXED("ruid_column"),
+    FIXED("instance_column"),
+    FIXED("reg_id_column"),
+    FIXED("server_id_column"),
+    FIXED("connection_id_column"),
+    FIXED("keepalive_column"),
+    FIXED("partition_column"),
+    FIXED("last_modified_column"),
+    FIXED("ulattrs_user_column"),
+    FIXED("ulattrs_domain_column"),
+    FIXED("ulattrs_ruid_column"),
+    FIXED("ulattrs_aname_column"),
+    FIXED("ulattrs_atype_column"),
+    FIXED("ulattrs_avalue_column"),
+    FIXED("ulattrs_last_modified_column"),
     { 0 },
 };
 
