@@ -57,6 +57,9 @@ class Datagrams:
         self.socket.close()
 
 
+STUN_COOKIE = bytes.fromhex('2112a442')  # answers to keepalives (RFC 5626 3.5.2)
+
+
 class Peer:
     def __init__(self, user, transport, host, server, domain):
         self.user, self.transport, self.host, self.server, self.domain = user, transport, host, server, domain
@@ -123,7 +126,7 @@ class Peer:
 
     def take(self, data, reply, age=0.0):
         """Into the inbox; a message against the rules too, as what is wrong with it."""
-        if not data.strip(b'\r\n\0'):
+        if not data.strip(b'\r\n\0') or data[4:8] == STUN_COOKIE:
             self.pongs += 1
             return
         try:

@@ -246,7 +246,7 @@ async def lengths_that_are_no_numbers(stage):
 
 @check('udp', 'udp6')
 async def datagrams_that_are_no_sip(stage):
-    """Empty ones, keepalives, STUN, RTP, noise: no answer, no harm."""
+    """Empty ones, keepalives, STUN, RTP, noise: no answer in SIP, no harm."""
     phone = await stage.peer()
     rand = random.Random(7)
     stun = b'\x00\x01\x00\x00\x21\x12\xa4\x42' + bytes(12)
