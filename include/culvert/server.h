@@ -92,6 +92,8 @@ struct str server_signature(const struct server *server);     /* "culvert/0.1.0"
 uint16_t server_find_route(const struct server *server, struct str name);
 /* The same of an event_route[name]. */
 uint16_t server_find_event_route(const struct server *server, struct str name);
+/* Where the script lies, with a slash behind it; empty: the working directory. Known from start() on. */
+struct str server_script_folder(const struct server *server);
 /* The name of a route, as long as the script lives. */
 struct str server_route_name(const struct server *server, uint16_t route);
 /* The script is in OpenSER's dialect, else in Kamailio's: for the functions that differ. Known from start() on. */

@@ -106,6 +106,7 @@ struct server {
 
     struct str script_before, script_after; /* of the command line: see struct script_host */
     struct program *program;
+    struct str script_folder; /* with the slash behind it; empty: the working directory */
     const struct format *log_prefix; /* NULL: none */
     uint16_t main_route, reply_route; /* request route; unnamed onreply_route or ROUTE_NONE */
     uint16_t local_route;             /* of requests that we make */

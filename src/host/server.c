@@ -253,13 +253,25 @@ static enum err compile_log_prefix(struct server *server, const struct script_ho
                          &server->log_prefix);
 }
 
+static enum err keep_script_folder(struct server *server, struct str path)
+{
+    while (path.len > 0 && path.ptr[path.len - 1] != '/')
+        path.len--;
+    return str_copy(&server->settings.arena, path, &server->script_folder);
+}
+
+struct str server_script_folder(const struct server *server)
+{
+    return server->script_folder;
+}
+
 enum err server_load(struct server *server, const char *path, const struct str *text,
                      enum script_dialect dialect)
 {
     const struct script_host host = script_host_of(server);
     enum err err = script_compile(path, text, dialect, &host, &server->program);
 
-    if (err)
+    if (err || (err = keep_script_folder(server, str_of(path))))
         return err;
     server->main_route = program_route(server->program, STAGE_REQUEST, STR(""));
     server->reply_route = program_route(server->program, STAGE_CORE_REPLY, STR(""));

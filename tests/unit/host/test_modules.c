@@ -25,10 +25,10 @@ struct row {
     "modparam(\"nathelper\", \"received_avp\", \"$avp(s:rcv)\")\n"
 
 #define SCRIPT_OPENSER                                                                             \
-    "#!OPENSER\n" HEAD "loadmodule \"uri.so\"\nloadmodule \"mediaproxy.so\"\nroute {\n"            \
+    "#!OPENSER\n" HEAD "%sloadmodule \"uri.so\"\nloadmodule \"mediaproxy.so\"\nroute {\n"            \
     "%s\n$du = \"sip:192.0.2.99\"; t_relay(); }\n"
 #define SCRIPT_KAMAILIO                                                                            \
-    "#!KAMAILIO\n" HEAD "loadmodule \"siputils.so\"\nloadmodule \"textopsx.so\"\nloadmodule \"sanity.so\"\n"                   \
+    "#!KAMAILIO\n" HEAD "%sloadmodule \"siputils.so\"\nloadmodule \"textopsx.so\"\nloadmodule \"sanity.so\"\n"                   \
     "modparam(\"sanity\", \"autodrop\", 0)\nrequest_route {\n"                                     \
     "%s\n$du = \"sip:192.0.2.99\"; t_relay(); }\n"
 
@@ -213,6 +213,59 @@ static const struct row rr_rows[] = {
     { "no Route", O, "if (!loose_route()) append_hf(\"N: 1\\r\\n\");", .sent = { "\r\nN: 1\r\n" } },
 };
 
+/* A script of its own with the files of rules and of addresses that write_files() makes. */
+#define PERMISSIONS                                                                                \
+    "loadmodule \"permissions.so\"\n"                                                             \
+    "modparam(\"permissions\", \"address_file\", \"addresses\")\n"                 \
+    "modparam(\"permissions\", \"load_backends\", 13)\n"                                           \
+    "modparam(\"permissions\", \"peer_tag_avp\", \"$avp(s:tag)\")\n"
+
+#define IF(condition) "if (" condition ") append_hf(\"Y: 1\\r\\n\"); append_hf(\"RC: $rc $avp(s:tag)\\r\\n\");"
+#define YES { "\r\nY: 1\r\n" }
+#define NO { "!Y: 1" }
+#define RULES "\"rules\""
+
+/* What Kamailio 5.6 answers with these files. */
+static const struct row permissions_rows[] = {
+    { "allow_uri compares the URI as it stands", K, IF("allow_uri(" RULES ", \"sip:plain@host\")"), .sent = YES },
+    { "allow_uri with port and parameter", K, IF("allow_uri(" RULES ", \"sip:plain@host:5070;x=1\")"), .sent = NO },
+    { "allow_uri of another scheme", K, IF("allow_uri(" RULES ", \"tel:123\")"), .sent = YES },
+    { "EXCEPT takes out", K, IF("allow_uri(" RULES ", \"sip:exc@yes\") && !allow_uri(" RULES ", \"sip:exc@not\")"), .sent = YES },
+    { "case does not matter", K, IF("allow_uri(" RULES ", \"SIP:Plain@HOST\")"), .sent = YES },
+    { "a line that is no rule is left out", K, IF("allow_uri(" RULES ", \"sip:broken@h\")"), .sent = NO },
+    { "files that are not there allow", K, IF("allow_uri(\"none\", \"$ru\") && allow_routing()"), .sent = YES },
+    { "allow_routing compares user and host", K, IF("allow_routing(" RULES ")"),
+      .ruri = "sip:plain:pw@host:5070;x=1", .sent = YES },
+    { "allow_routing denies", K, IF("allow_routing(" RULES ")"), .sent = NO },
+    { "allow_routing looks at all targets", K, "append_branch(\"sip:b@h\"); " IF("allow_routing(" RULES ")"),
+      .ruri = "sip:plain@host", .sent = NO },
+    { "allow_routing with two files", O, IF("allow_routing(\"rules.allow\", \"rules.deny\")"),
+      .ruri = "sip:plain@host", .sent = YES },
+    { "allow_routing with an empty allow file", O, IF("allow_routing(\"none\", \"rules.deny\")"),
+      .ruri = "sip:plain@host", .sent = NO },
+    { "allow_register compares user and host", O, IF("allow_register(" RULES ")"),
+      .contact = "<sip:plain@host:5099;transport=tcp>", .sent = YES },
+    { "allow_register looks at all contacts", O, IF("allow_register(" RULES ")"),
+      .contact = "<sip:plain@host>, <sip:x@h>", .sent = NO },
+    { "allow_register of all", O, IF("allow_register(" RULES ")"), .contact = "*", .sent = YES },
+    { "allow_refer_to", O, IF("allow_refer_to(" RULES ")"), .headers = "Refer-To: <sip:plain@host;x>\r\n", .sent = YES },
+    { "allow_source_address", K, IF("allow_source_address()"), .sent = { "\r\nY: 1\r\n", "\r\nRC: 1 one\r\n" } },
+    { "allow_source_address of another group", K, IF("allow_source_address(\"2\")"), .sent = NO },
+    { "allow_source_address of OpenSER", O, IF("allow_source_address(\"1\") && !allow_source_address(\"0\")"), .sent = YES },
+    { "allow_source_address_group", K, "allow_source_address_group(); append_hf(\"RC: $rc\\r\\n\");", .sent = { "\r\nRC: 1\r\n" } },
+    { "allow_address in a network", K, IF("allow_address(\"2\", \"10.2.3.4\", \"5060\") && allow_address(6, \"[2001:db8::1]\", 1)"), .sent = YES },
+    { "allow_address minds the port", K, IF("allow_address(\"3\", \"10.1.2.3\", \"5070\") && !allow_address(\"3\", \"10.1.2.3\", \"5071\") && !allow_address(\"3\", \"10.1.2.3\", \"0\")"), .sent = YES },
+    { "allow_address of a name", K, IF("allow_address(\"5\", \"host.example.com\", \"1\") && !allow_address(\"5\", \"other\", \"1\")"), .sent = YES },
+    { "allow_address of OpenSER", O, "set_address_group(\"2\"); " IF("allow_address(\"$avp(s:ip)\", \"5060\")"), .sent = NO },
+    { "allow_address of the chosen group", O, "$avp(s:ip) = \"10.2.3.4\"; set_address_group(\"2\"); " IF("allow_address(\"$avp(s:ip)\", \"5060\")"),
+      .sent = { "\r\nY: 1\r\n", "\r\nRC: 1 two\r\n" } },
+    { "the later of two equal addresses", K, "allow_address_group(\"10.1.2.3\", \"5070\"); append_hf(\"RC: $rc\\r\\n\");", .sent = { "\r\nRC: 8\r\n" } },
+    { "the network of the lowest group", K, "allow_address_group(\"10.1.9.9\", \"5071\"); append_hf(\"RC: $rc\\r\\n\");", .sent = { "\r\nRC: 2\r\n" } },
+    { "another port leaves the network", K, "allow_address_group(\"10.9.9.9\", \"1\"); append_hf(\"RC: $rc\\r\\n\");", .sent = { "\r\nRC: 2\r\n" } },
+    { "in no group", K, "allow_address_group(\"11.0.0.1\", \"1\"); append_hf(\"RC: $rc\\r\\n\");", .sent = { "\r\nRC: -1\r\n" } },
+    { "no trusted peers", K, IF("allow_trusted() || allow_trusted(\"192.0.2.1\", \"udp\")"), .sent = NO },
+};
+
 static const struct row other_rows[] = {
     { "sl_send_reply", O, ANSWER("sl_send_reply(\"404\", \"No $rU\");"), .sent = { "SIP/2.0 404 No bob\r\n" } },
     { "a status from a variable", O, "$avp(s:c) = \"486\"; " ANSWER("sl_send_reply(\"$avp(s:c)\", \"x\");"), .sent = { "SIP/2.0 486 x\r\n" } },
@@ -268,14 +321,15 @@ static void check_sent(const struct row *row, const char *sent)
     }
 }
 
-static void run_rows(const struct row *rows, size_t count)
+/* `head`: lines for the top of each script. */
+static void run_rows(const char *head, const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const char *frame = rows[i].dialect == O ? SCRIPT_OPENSER : SCRIPT_KAMAILIO;
         char script[8192], request[4096];
         struct testbed *bed;
 
-        snprintf(script, sizeof script, frame, rows[i].body);
+        snprintf(script, sizeof script, frame, head, rows[i].body);
         write_request(&rows[i], request, sizeof request);
         bed = testbed_open(script);
         testbed_receive(bed, "192.0.2.1:1024", request);
@@ -288,7 +342,7 @@ static void run_rows(const struct row *rows, size_t count)
     static void name(void **state)                                                                 \
     {                                                                                              \
         (void)state;                                                                               \
-        run_rows(rows, ROWS(rows));                                                                \
+        run_rows("", rows, ROWS(rows));                                                                \
     }
 
 RUN(test_maxfwd, maxfwd_rows)
@@ -298,6 +352,53 @@ RUN(test_textopsx, textopsx_rows)
 RUN(test_uri_and_siputils, uri_rows)
 RUN(test_rr, rr_rows)
 RUN(test_sl_tm_sanity_xlog, other_rows)
+
+/* ---- permissions, which reads files ---- */
+
+static const struct {
+    const char *name, *content;
+} rule_files[] = {
+    { "rules.allow", "# who may reach whom\n"
+                     "\"^sip:alice@example.org$\", \"^sip:bob@example.com$\" : \"^sip:plain@host$\", \"^tel:123$\" # the usual\n"
+                     "ALL EXCEPT \"^sip:mallory@\" : \"^sip:exc@\" EXCEPT \"^sip:exc@not\"\n"
+                     "all : \"^sip:broken@\"\n"
+                     "\"^sip:alice@example.org$\" : ALL EXCEPT ALL\n" },
+    { "rules.deny", "ALL : ALL\n" },
+    { "addresses", "# group address mask port tag\n"
+                   "1 192.0.2.1 32 0 one\n"
+                   "2 10.0.0.0 8 0 two\n"
+                   "3 10.1.2.3 32 5070 three\n"
+                   "5 host.example.com 32 0 five\n"
+                   "6 2001:db8:: 32 0 six\n"
+                   "7 10.1.0.0 16 0 seven\n"
+                   "8 10.1.2.3 32 0 eight\n"
+                   "9 10.9.9.9 32 5071 nine\n" },
+};
+
+static void write_files(void)
+{
+    for (size_t i = 0; i < ROWS(rule_files); i++) {
+        FILE *file = fopen(rule_files[i].name, "w");
+        assert_non_null(file);
+        assert_true(fputs(rule_files[i].content, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+    }
+}
+
+static void test_permissions(void **state)
+{
+    char folder[] = "/tmp/culvert-permissions-XXXXXX";
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    write_files();
+    run_rows(PERMISSIONS, permissions_rows, ROWS(permissions_rows));
+    for (size_t i = 0; i < ROWS(rule_files); i++)
+        assert_int_equal(unlink(rule_files[i].name), 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
 
 static void be_silent(enum log_level level, const char *line)
 {
@@ -312,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_textopsx),
         cmocka_unit_test(test_textops), cmocka_unit_test(test_uri_and_siputils),
         cmocka_unit_test(test_rr),      cmocka_unit_test(test_sl_tm_sanity_xlog),
+        cmocka_unit_test(test_permissions),
     };
 
     log_set_sink(be_silent);
