@@ -121,6 +121,12 @@ bool worker_send(struct worker *worker, const struct flow *flow, struct str byte
 msec worker_now(const struct worker *worker);
 struct random_source *worker_random(struct worker *worker);
 struct server *worker_server(const struct worker *worker);
+/*
+ * Runs an event route (none for ROUTE_NONE) over a request made up for it, from a worker's tick or run.
+ * `prepare` (may be NULL) writes what the route is about into the request before.
+ */
+typedef enum err worker_prepare_fn(struct request *request, void *context);
+void worker_run_event(struct worker *worker, uint16_t route, worker_prepare_fn *prepare, void *context);
 /* Scratch memory of the worker, emptied after each event. */
 struct arena *worker_scratch(struct worker *worker);
 

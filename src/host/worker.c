@@ -443,6 +443,35 @@ struct request *worker_make_request(struct worker *worker, const struct flow *so
     return request;
 }
 
+static void event_route_done(struct run *run)
+{
+    run_end(run);
+}
+
+void worker_run_event(struct worker *worker, uint16_t route, worker_prepare_fn *prepare, void *context)
+{
+    static const struct flow nowhere = { .socket = SOCKET_ANY };
+    struct request *request;
+    struct run *run = NULL;
+
+    if (route == ROUTE_NONE)
+        return;
+    request = worker_make_request(worker, &nowhere,
+                                  STR("OPTIONS sip:event@localhost.invalid SIP/2.0\r\n"
+                                      "Via: SIP/2.0/UDP 0.0.0.0;branch=z9hG4bK0\r\n"
+                                      "From: <sip:event@localhost.invalid>;tag=event\r\n"
+                                      "To: <sip:event@localhost.invalid>\r\n"
+                                      "Call-ID: event\r\nCSeq: 1 OPTIONS\r\n"
+                                      "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"));
+    if (!request)
+        return;
+    if (!prepare || !prepare(request, context))
+        run = run_create(worker, request, STAGE_EVENT, request->msg, &request->source);
+    if (run)
+        run_start(run, route, event_route_done);
+    request_unref(request);
+}
+
 /* 400-class replies for what can be answered; everything else is dropped and counted. */
 static void take_request(struct worker *worker, const struct flow *flow, struct str bytes,
                          bool is_stream)
