@@ -2,6 +2,8 @@
 /* {s.…} that encode, escape and digest. */
 #include <openssl/evp.h>
 
+#include <culvert/base64.h>
+
 #include "script/transform_row.h"
 
 /* ---- digests ---- */
@@ -171,72 +173,24 @@ static enum err s_escape_csv(struct transform_call *call)
 
 /* ---- base64 ---- */
 
-enum base64 {
-    BASE64_PLAIN,
-    BASE64_URL = 1,
-    BASE64_BARE = 2, /* without '=' at the end */
-};
-
-static const char *base64_letters(unsigned variant)
-{
-    return variant & BASE64_URL
-               ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-               : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-}
-
-static uint32_t take_three(const char *bytes, size_t count)
-{
-    uint32_t group = 0;
-
-    for (size_t i = 0; i < 3; i++)
-        group = group << 8 | (i < count ? (unsigned char)bytes[i] : 0u);
-    return group;
-}
-
 static enum err s_encode_base64(struct transform_call *call)
 {
-    const char *letters = base64_letters(call->row->variant);
-    struct str text = call->text;
     struct writer w;
-    enum err err = transform_open(call, (text.len + 2) / 3 * 4, &w);
+    enum err err = transform_open(call, (call->text.len + 2) / 3 * 4, &w);
 
-    for (size_t i = 0; !err && i < text.len; i += 3) {
-        size_t count = text.len - i < 3 ? text.len - i : 3;
-        uint32_t group = take_three(text.ptr + i, count);
-
-        for (size_t j = 0; j < 4; j++) {
-            if (j <= count)
-                write_char(&w, letters[group >> (18 - 6 * j) & 63]);
-            else if (!(call->row->variant & BASE64_BARE))
-                write_char(&w, '=');
-        }
-    }
-    return err ? err : transform_close(call, &w);
+    if (err)
+        return err;
+    write_base64(&w, call->text, call->row->variant);
+    return transform_close(call, &w);
 }
 
 static enum err s_decode_base64(struct transform_call *call)
 {
-    const char *letters = base64_letters(call->row->variant);
-    struct str text = call->text;
-    uint32_t group = 0;
-    unsigned bits = 0;
     struct writer w;
-    enum err err = transform_open(call, text.len, &w);
+    enum err err = transform_open(call, call->text.len, &w);
 
-    while (text.len && text.ptr[text.len - 1] == '=')
-        text.len--;
-    for (size_t i = 0; !err && i < text.len; i++) {
-        const char *letter = text.ptr[i] ? strchr(letters, text.ptr[i]) : NULL;
-
-        if (!letter)
-            return ERR_SYNTAX;
-        group = (group << 6 | (uint32_t)(letter - letters)) & 0xffffff;
-        bits += 6;
-        if (bits < 8)
-            continue;
-        bits -= 8;
-        write_char(&w, (char)(group >> bits & 0xff));
-    }
+    if (!err)
+        err = write_from_base64(&w, call->text, call->row->variant);
     return err ? err : transform_close(call, &w);
 }
 
