@@ -110,6 +110,8 @@ struct request {
     bool replaces_routes;            /* loose_route() has worked: these Route lines replace the received */
     struct str routes;
     int max_forwards;                /* the value to send; -1: as received */
+    struct str reply_body;           /* set_reply_body(): likewise; empty: none */
+    struct str reply_body_type;      /* its whole Content-Type line */
     struct str reply_headers;        /* append_to_reply(): for the next reply of our own */
     struct str advertised_host;      /* set_advertised_address(); empty: the socket's */
     uint16_t advertised_port;

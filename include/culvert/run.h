@@ -107,6 +107,8 @@ MUST_USE enum err run_reply(struct run *run, unsigned status, struct str reason)
  * anything else.
  */
 MUST_USE enum err run_add_reply_header(struct run *run, struct str lines);
+/* The body of the next final reply that we make to this request, and its type; neither is empty. */
+MUST_USE enum err run_set_reply_body(struct run *run, struct str body, struct str type);
 /* Adds the target set as Contact to the next of them, a redirection; nothing when there is none. */
 MUST_USE enum err run_add_contacts(struct run *run);
 /* Remembers why forwarding failed; sl_reply_error() answers with it. Also done by run_relay. */

@@ -34,27 +34,32 @@ enum verdict uri_param_any(struct call *call)
                       sip_param_find(uri.user, text_arg(call, 0), &param));
 }
 
+bool uri_params_without(struct writer *w, struct str params, struct str name)
+{
+    const char *start = w->at;
+    struct sip_param param;
+    bool is_found = false;
+
+    while (sip_param_next(&params, &param)) {
+        if (str_ieq(param.name, name)) {
+            is_found = true;
+            continue;
+        }
+        write_fmt(w, "%s" STR_FMT "%s" STR_FMT, w->at == start ? "" : ";", STR_ARG(param.name),
+                  param.has_value ? "=" : "", STR_ARG(param.value));
+    }
+    return is_found;
+}
+
 enum verdict uri_param_rm(struct call *call)
 {
     char buffer[TEXT_MAX];
     struct writer w = writer_over(buffer, sizeof buffer);
-    struct sip_param param;
     struct sip_uri uri;
-    bool is_found = false;
-    struct str rest;
 
     if (sip_uri_parse(uri_current(call->run), &uri))
         return VERDICT_ERROR;
-    rest = uri.params;
-    while (sip_param_next(&rest, &param)) {
-        if (str_ieq(param.name, text_arg(call, 0))) {
-            is_found = true;
-            continue;
-        }
-        write_fmt(&w, "%s" STR_FMT "%s" STR_FMT, w.at == w.start ? "" : ";", STR_ARG(param.name),
-                  param.has_value ? "=" : "", STR_ARG(param.value));
-    }
-    if (!is_found || writer_finish(&w, &uri.params))
+    if (!uri_params_without(&w, uri.params, text_arg(call, 0)) || writer_finish(&w, &uri.params))
         return VERDICT_FALSE;
     return uri_change(call, &uri);
 }
@@ -291,6 +296,19 @@ enum verdict append_rpid_hf(struct call *call)
                   STR_ARG(prefix), STR_ARG(rpid.text), STR_ARG(suffix)))
         return VERDICT_ERROR;
     return verdict_of(sip_edit_append_hdr(run->edits, run->msg, line));
+}
+
+enum verdict is_rpid_user_e164(struct call *call)
+{
+    const struct siputils *state = module_state(call->module);
+    struct sip_nameaddr address;
+    struct value rpid;
+
+    if (!state->rpid || variable_get(call->run, state->rpid, &rpid) || !rpid.has_text)
+        return VERDICT_FALSE;
+    if (sip_nameaddr_parse(rpid.text, &address)) /* a bare number */
+        return verdict_if(uri_text_is_e164(rpid.text));
+    return verdict_if(uri_text_is_e164(address.uri.user));
 }
 
 enum verdict options_reply(struct call *call)

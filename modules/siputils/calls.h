@@ -31,8 +31,23 @@ FUNCTION(is_alphanumex);
 FUNCTION(append_rpid_hf);
 FUNCTION(options_reply);
 
+FUNCTION(is_rpid_user_e164);
+
+/* contact.c */
+FUNCTION(encode_contact);
+FUNCTION(decode_contact);
+FUNCTION(decode_contact_header);
+FUNCTION(contact_param_encode);
+FUNCTION(contact_param_decode);
+FUNCTION(contact_param_decode_ruri);
+FUNCTION(contact_param_rm);
+
+/* Writes parameters without those of a name; false when there were none of it. */
+bool uri_params_without(struct writer *w, struct str params, struct str name);
+
 struct siputils {
     struct options_texts options;
+    struct str contact_flds_separator;
     struct str rpid_prefix, rpid_suffix, rpid_avp;
     const struct variable_ref *rpid; /* NULL: none */
 };

@@ -33,6 +33,14 @@ static const struct mod_function functions[] = {
     ROW("is_numeric", is_numeric, 1, "True for digits.", ARG_FMT),
     ROW("is_alphanum", is_alphanum, 1, "True for letters and digits.", ARG_FMT),
     ROW("is_alphanumex", is_alphanumex, 2, "The same, with more characters allowed.", ARG_FMT, ARG_FMT),
+    ROW("encode_contact", encode_contact, 2, "Hides the URIs of Contact in user parts: prefix, our host.", ARG_FMT, ARG_FMT),
+    ROW("decode_contact", decode_contact, 0, "Makes the Request-URI what encode_contact() has hidden.", NO_ARGS),
+    ROW("decode_contact_header", decode_contact_header, 0, "The same for Contact.", NO_ARGS),
+    ROW("contact_param_encode", contact_param_encode, 2, "Hides the URIs of Contact in a parameter: its name, our URI.", ARG_FMT, ARG_FMT),
+    ROW("contact_param_decode", contact_param_decode, 1, "Takes them out of it.", ARG_FMT),
+    ROW("contact_param_decode_ruri", contact_param_decode_ruri, 1, "The same for the Request-URI.", ARG_FMT),
+    ROW("contact_param_rm", contact_param_rm, 1, "Removes a parameter of the URIs of Contact.", ARG_FMT),
+    ROW("is_rpid_user_e164", is_rpid_user_e164, 0, "True when rpid_avp has + and 3 to 15 digits.", NO_ARGS),
     ROW("append_rpid_hf", append_rpid_hf, 0, "Adds Remote-Party-ID from rpid_avp: [prefix, suffix].", ARG_FMT, ARG_FMT),
     ROW("options_reply", options_reply, 0, "Answers an OPTIONS that is for the server.", NO_ARGS),
     { 0 },
@@ -52,7 +60,7 @@ static const struct mod_param params[] = {
     TEXT(rpid_prefix, "", "What append_rpid_hf() puts before the identity."),
     TEXT(rpid_suffix, ";party=calling;id-type=subscriber;screen=yes", "What it puts behind."),
     TEXT(rpid_avp, "", "The variable with the identity."),
-    { .name = "contact_flds_separator", .type = PARAM_IGNORED, .doc = "contacts are not encoded" },
+    TEXT(contact_flds_separator, "*", "What parts the fields of encode_contact()."),
     { 0 },
 };
 /* clang-format on */

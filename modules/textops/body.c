@@ -27,13 +27,22 @@ static enum err put_body(struct run *run, struct str body)
     return err ? err : sip_edit_set_body(run->edits, run->msg, kept);
 }
 
+enum err body_replace(struct run *run, struct str body, struct str type)
+{
+    enum err err = str_is_empty(type) ? ERR_SYNTAX : set_content_type(run, type);
+
+    return err ? err : put_body(run, body);
+}
+
 enum verdict textops_set_body(struct call *call)
 {
-    enum err err = str_is_empty(text_arg(call, 1)) ? ERR_SYNTAX : ERR_NONE;
+    return verdict_of(body_replace(call->run, text_arg(call, 0), text_arg(call, 1)));
+}
 
-    if (!err)
-        err = set_content_type(call->run, text_arg(call, 1));
-    return verdict_of(err ? err : put_body(call->run, text_arg(call, 0)));
+/* set_reply_body(text, type): of the next reply that we make. */
+enum verdict textops_set_reply_body(struct call *call)
+{
+    return verdict_of(run_set_reply_body(call->run, text_arg(call, 0), text_arg(call, 1)));
 }
 
 enum verdict textops_remove_body(struct call *call)

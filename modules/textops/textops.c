@@ -63,6 +63,12 @@ static const struct mod_function functions[] = {
 
     ROW("filter_body", filter_body, 1, "Keeps the first part of a type.", ARG_STR),
     ROW("set_body", set_body, 2, "Replaces the body: text, type.", ARG_FMT, ARG_FMT),
+    ROW("set_body_multipart", set_body_multipart, 0, "Makes the body a multipart: [text, type [, boundary]].", ARG_FMT, ARG_FMT, ARG_FMT),
+    ROW("get_body_part", get_body_part, 2, "Stores the part of a type in a variable.", ARG_FMT, ARG_VAR),
+    ROW("get_body_part_raw", get_body_part_raw, 2, "The same with its headers.", ARG_FMT, ARG_VAR),
+    ROW("remove_body_part", remove_body_part, 1, "Removes the part of a type.", ARG_FMT),
+    ROW("append_body_part", append_body_part, 2, "Adds a part: text, type [, disposition].", ARG_FMT, ARG_FMT, ARG_FMT),
+    ROW("set_reply_body", set_reply_body, 2, "The body of a reply of our own: text, type.", ARG_FMT, ARG_FMT),
     ROW("remove_body", remove_body, 0, "Removes the body.", NO_ARGS),
 
     ROW("in_list", in_list, 3, "True when a text is in a list: text, list, separator.", ARG_FMT, ARG_FMT, ARG_FMT),
@@ -74,6 +80,9 @@ static const struct mod_function functions[] = {
     ROW("str_find", str_find, 2, "Where the second text is in the first, counted from 1.", ARG_FMT, ARG_FMT),
     ROW("str_ifind", str_ifind, 2, "The same, case ignored.", ARG_FMT, ARG_FMT),
     ROW("search_str", search_str, 2, "True when the text matches.", ARG_FMT, ARG_RE),
+    { .name = "regex_substring", .run = textops_regex_substring, .prepare = pattern_prepare,
+      .takes = { ARG_FMT, ARG_CUSTOM, ARG_INT, ARG_INT, ARG_VAR }, .min_args = 5, .stages = STAGE_ANY,
+      .doc = "A group of a match: text, expression, which, how many, variable." },
     ROW("fnmatch", match_pattern, 2, "True when a pattern of the shell matches: text, pattern [, i].", ARG_FMT, ARG_FMT, ARG_FMT),
     { 0 },
 };
@@ -82,6 +91,7 @@ static const struct mod_function functions[] = {
 static void stop(struct module *module)
 {
     subst_destroy_all(module_state(module));
+    pattern_destroy_all(module_state(module));
 }
 
 CULVERT_MODULE = {

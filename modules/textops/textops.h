@@ -9,9 +9,11 @@
 #include <culvert/server.h>
 
 struct subst;
+struct pattern;
 
 struct textops {
     struct subst *substs; /* all that scripts have, for stop() */
+    struct pattern *patterns; /* likewise */
 };
 
 #define FUNCTION(name) enum verdict textops_##name(struct call *call)
@@ -60,10 +62,27 @@ FUNCTION(has_body);
 FUNCTION(is_privacy);
 FUNCTION(is_audio_on_hold);
 
+/* substring.c */
+FUNCTION(regex_substring);
+enum err pattern_prepare(struct module *module, unsigned index, struct str text,
+                         const struct script_place *place, const void **out);
+void pattern_destroy_all(struct textops *textops);
+
 /* body.c */
 FUNCTION(filter_body);
+FUNCTION(set_reply_body);
 FUNCTION(set_body);
 FUNCTION(remove_body);
+
+/* A new body and its Content-Type. */
+MUST_USE enum err body_replace(struct run *run, struct str body, struct str type);
+
+/* parts.c */
+FUNCTION(get_body_part);
+FUNCTION(get_body_part_raw);
+FUNCTION(remove_body_part);
+FUNCTION(append_body_part);
+FUNCTION(set_body_multipart);
 
 /* compare.c */
 FUNCTION(in_list);

@@ -96,7 +96,27 @@ enum err run_reply(struct run *run, unsigned status, struct str reason)
     counter_add(run->worker->server->count.replies, 1);
     if (request->msg->method == SIP_REGISTER && status / 100 == 2)
         run_trust_source(run);
-    return proxy_reply(run->worker->proxy, request, status, reason, STR(""), STR(""));
+    return proxy_reply(run->worker->proxy, request, status, reason,
+                       status < 200 ? STR("") : request->reply_body_type,
+                       status < 200 ? STR("") : request->reply_body);
+}
+
+enum err run_set_reply_body(struct run *run, struct str body, struct str type)
+{
+    struct request *request = run->request;
+    struct str line, kept;
+    enum err err;
+
+    if (str_is_empty(body) || str_is_empty(type))
+        return ERR_SYNTAX;
+    err = str_print(&request->arena, &line, "Content-Type: " STR_FMT "\r\n", STR_ARG(type));
+    if (!err && !sip_are_header_lines(line))
+        err = ERR_SYNTAX;
+    if (err || (err = str_copy(&request->arena, body, &kept)))
+        return err;
+    request->reply_body = kept;
+    request->reply_body_type = line;
+    return ERR_NONE;
 }
 
 enum err run_add_reply_header(struct run *run, struct str lines)

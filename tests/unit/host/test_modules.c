@@ -25,7 +25,10 @@ struct row {
     "modparam(\"nathelper\", \"received_avp\", \"$avp(s:rcv)\")\n"
 
 #define SCRIPT_OPENSER                                                                             \
-    "#!OPENSER\n" HEAD "%sloadmodule \"uri.so\"\nloadmodule \"mediaproxy.so\"\nroute {\n"            \
+    "#!OPENSER\n" HEAD "%sloadmodule \"gflags.so\"\nloadmodule \"statistics.so\"\nloadmodule \"diversion.so\"\n"                  \
+    "loadmodule \"options.so\"\nmodparam(\"gflags\", \"initial\", 2)\n"                              \
+    "modparam(\"statistics\", \"variable\", \"calls\")\nmodparam(\"diversion\", \"suffix\", \";x\")\n" \
+    "loadmodule \"uri.so\"\nloadmodule \"mediaproxy.so\"\nroute {\n"            \
     "%s\n$du = \"sip:192.0.2.99\"; t_relay(); }\n"
 #define SCRIPT_KAMAILIO                                                                            \
     "#!KAMAILIO\n" HEAD "%sloadmodule \"siputils.so\"\nloadmodule \"textopsx.so\"\nloadmodule \"sanity.so\"\n"                   \
@@ -173,6 +176,29 @@ static const struct row textopsx_rows[] = {
     { "its very self in place", K, "msg_set_buffer(\"$mb\"); " TELL, .sent = { "\r\nR: 1 " } },
     { "not after it was sent", K, "$du = \"sip:192.0.2.99\"; t_relay(); if (msg_apply_changes()) append_hf(\"Y: 1\\r\\n\"); exit;",
       .sent = { "INVITE sip:bob@example.com " } },
+};
+
+static const struct row small_rows[] = {
+    { "a part is taken out", K, "get_body_part(\"application/sdp\", \"$var(p)\"); if ($var(p) == \"v=0\") append_hf(\"Y: 1\\r\\n\"); remove_body_part(\"application/sdp\");",
+      .headers = "Content-Type: multipart/mixed;boundary=b\r\n",
+      .content = "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--\r\n",
+      .sent = { "\r\nY: 1\r\n", "\r\n\r\nhi\r\n--b--\r\n", "!v=0" } },
+    { "a body becomes a multipart", K, "set_body_multipart(); msg_apply_changes(); append_body_part(\"x\", \"text/plain\", \"render\");",
+      .headers = "Content-Type: application/sdp\r\n",
+      .sent = { "multipart/mixed;boundary=\"unique-boundary-1\"\r\n", "\r\n\r\n--unique-boundary-1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n",
+                "Content-Disposition: render\r\n\r\nx\r\n--unique-boundary-1--\r\n" } },
+    { "a boundary that stands in the text", K, "if (!set_body_multipart(\"a bound b\", \"text/plain\", \"bound\")) append_hf(\"N: 1\\r\\n\");", .sent = { "\r\nN: 1\r\n" } },
+    { "a part's type that ends its line", K, "if (!set_body_multipart(\"a\", \"text/plain\\r\\nX: 1\", \"b\")) append_hf(\"N: 1\\r\\n\");", .sent = { "\r\nN: 1\r\n", "!X: 1" } },
+    { "set_reply_body", K, "set_reply_body(\"no $rU\", \"text/plain\"); t_newtran(); t_reply(\"404\", \"No\"); exit;",
+      .sent = { "SIP/2.0 404 No\r\n", "\r\nContent-Type: text/plain\r\n", "\r\nContent-Length: 6\r\n", "\r\n\r\nno bob" } },
+    { "set_reply_body of a type that ends its line", K, "if (!set_reply_body(\"x\", \"text/plain\\r\\n\\r\\nv=1\")) append_hf(\"N: 1\\r\\n\");", .sent = { "\r\nN: 1\r\n" } },
+    { "contacts hidden and found again", K, "encode_contact(\"out\", \"203.0.113.1\"); " , .sent = { "\r\nContact: <sip:out*alice**10.0.0.1*5062*@203.0.113.1>;expires=60\r\n" } },
+    { "decode_contact", K, "decode_contact(); " TELL, .ruri = "sip:out*alice**10.0.0.1*5062*tcp@203.0.113.1", .sent = { "\r\nR: 1 sip:alice@10.0.0.1:5062;transport=tcp " } },
+    { "decode_contact of something else", K, "decode_contact(); " TELL, .ruri = "sip:a*b@h", .sent = { "\r\nR: -26 sip:a*b@h " } },
+    { "a hidden URI that is none", K, "contact_param_decode_ruri(\"e\"); " TELL, .ruri = "sip:h;e=AAAA", .sent = { "\r\nR: -1 sip:h;e=AAAA " } },
+    { "statistics, gflags, diversion of OpenSER", O, "update_stat(\"calls\", \"+2\"); if (is_gflag(\"1\") && !is_gflag(\"0\")) add_diversion(\"no-answer\");",
+      .sent = { "\r\nDiversion: <sip:bob@example.com>;reason=no-answer;x\r\n" } },
+    { "options_reply is for OPTIONS", O, "if (!options_reply()) append_hf(\"N: 1\\r\\n\");", .ruri = "sip:203.0.113.1", .sent = { "\r\nN: 1\r\n" } },
 };
 
 static const struct row uri_rows[] = {
@@ -349,6 +375,7 @@ RUN(test_maxfwd, maxfwd_rows)
 RUN(test_nathelper_and_mediaproxy, nathelper_rows)
 RUN(test_textops, textops_rows)
 RUN(test_textopsx, textopsx_rows)
+RUN(test_small_modules, small_rows)
 RUN(test_uri_and_siputils, uri_rows)
 RUN(test_rr, rr_rows)
 RUN(test_sl_tm_sanity_xlog, other_rows)
@@ -410,7 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_maxfwd),  cmocka_unit_test(test_nathelper_and_mediaproxy),
-        cmocka_unit_test(test_textopsx),
+        cmocka_unit_test(test_textopsx), cmocka_unit_test(test_small_modules),
         cmocka_unit_test(test_textops), cmocka_unit_test(test_uri_and_siputils),
         cmocka_unit_test(test_rr),      cmocka_unit_test(test_sl_tm_sanity_xlog),
         cmocka_unit_test(test_permissions),
