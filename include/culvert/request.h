@@ -155,7 +155,7 @@ struct request {
     bool has_6xx;
     const void *local;               /* of a request that we make: what the host remembers */
     struct branch *winner;           /* the branch whose final response was chosen; NULL: none */
-    void *slots[8];                  /* one a module that asked for it: see module_slot() */
+    void *slots[16];                 /* one a module that asked for it: see module_slot() */
 };
 
 struct request *request_ref(struct request *request);

@@ -24,7 +24,7 @@
 
 enum {
     MODULES_MAX = 64,
-    REQUEST_SLOTS = 8,
+    REQUEST_SLOTS = 16,
     OWNERS_MAX = 8,
     COUNTERS_MAX = 256,
     TXN_COUNTERS = 9,

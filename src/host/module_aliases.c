@@ -34,7 +34,6 @@ static const struct {
     { "xmlrpc", CONTROL },
     { "snmpstats", CONTROL },
     { "kex", CORE },
-    { "corex", CORE },
     { "tmx", IN_TM },
     { "debugger", NO_NEED },
     { "stun", "keepalives of clients are answered without it" },

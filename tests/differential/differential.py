@@ -223,7 +223,7 @@ def record(paths):
 # ---- checking ----
 
 OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv', 'cfgutils',
-                                                      'counters', 'statistics', 'diversion', 'htable')]
+                                                      'corex', 'counters', 'statistics', 'diversion', 'htable')]
 
 
 def refuses(case_file, case, build):
