@@ -291,17 +291,23 @@ static void daemon_fini(struct daemon *daemon)
     arena_fini(&daemon->arena);
 }
 
+enum {
+    EXIT_BAD_SCRIPT = 255, /* of -c, as with the originals */
+};
+
 static int fail(struct daemon *daemon, enum err err)
 {
+    bool only_checked = daemon->options->checks_only;
     char reason[128];
 
-    snprintf(reason, sizeof reason, "culvert did not start: %s (see the lines above)", err_name(err));
+    snprintf(reason, sizeof reason, "%s: %s (see the lines above)",
+             only_checked ? "config file not ok" : "culvert did not start", err_name(err));
     if (daemon->parent)
         process_failed(daemon->parent, reason);
     else
         fprintf(stderr, "%s\n", reason);
     daemon_fini(daemon);
-    return EXIT_FAILURE;
+    return only_checked ? EXIT_BAD_SCRIPT : EXIT_FAILURE;
 }
 
 int daemon_run(const struct options *options)

@@ -15,10 +15,10 @@ def check_accepts(rig):
 
 @case()
 def check_reports(rig):
-    """-c exits 1 for a bad script; each error has file:line:column, the line and a caret."""
+    """-c exits 255 for a bad script; each error has file:line:column, the line and a caret."""
     script = rig.script('#!culvert\nloadmodule "sl"\nrequest_route {\n\tsl_send_repyl("200", "OK");\n\tnonsense();\n}\n')
     done = rig.command('-c', '-f', script)
-    equal(done.returncode, 1, 'exit code')
+    equal(done.returncode, 255, 'exit code')
     matches(done.stderr, rf'^{script}:4:2: error: .*sl_send_repyl', 'first error')
     matches(done.stderr, r'^    \tsl_send_repyl\("200", "OK"\);\n    \t\^', 'source line and caret')
     matches(done.stderr, rf'^{script}:5:2: error: ', 'second error')
@@ -28,7 +28,7 @@ def check_reports(rig):
 def check_needs_a_file(rig):
     """A script that is not there is named."""
     done = rig.command('-c', '-f', 'nowhere.cfg')
-    equal(done.returncode, 1, 'exit code')
+    equal(done.returncode, 255, 'exit code')
     matches(done.stderr, r'cannot read nowhere\.cfg', 'message')
 
 
@@ -74,7 +74,7 @@ def lines_from_the_command_line(rig):
     """-A, --substdef, --loadmodule and --modparam stand in the script; their errors name the command line."""
     script = rig.script('#!KAMAILIO\n#!ifdef WITH_SL\nloadmodule "sl"\n#!endif\nrequest_route { sl_send_reply("200", "REASON"); }\n')
     done = rig.command('-c', '-f', script)
-    equal(done.returncode, 1, 'without the definition')
+    equal(done.returncode, 255, 'without the definition')
     for words in (['-A', 'WITH_SL'], ['-A', 'WITH_SL=1', '--substdef=/REASON/Fine/'], ['--loadmodule=sl', '--modparam=sl:default_code:i:500']):
         done = rig.command('-c', '-f', script, *words)
         equal(done.returncode, 0, f'{words}: {done.stderr}')
