@@ -2,6 +2,7 @@
 /* Whether the user who signed a request is the one it speaks for, and whether a user exists. */
 #include <culvert/auth.h>
 #include <culvert/module.h>
+#include <culvert/query.h>
 #include <culvert/server.h>
 
 struct uri_db {
@@ -14,22 +15,11 @@ struct uri_db {
 
 /* ---- a query that suspends the script ---- */
 
-struct question {
-    struct run *run;
-    bool is_done, is_waiting;
-    enum verdict verdict;
-};
-
-static void on_count(void *context, const struct store_result *result)
+static enum verdict tell(struct run *run, void *context, const struct store_result *result)
 {
-    struct question *question = context;
-
-    if (result->err && result->err != ERR_NOT_NOW) /* the server stops */
-        log_error("uri_db: the query failed: %s", err_name(result->err));
-    question->verdict = !result->err && result->row_count > 0 ? VERDICT_TRUE : VERDICT_FALSE;
-    question->is_done = true;
-    if (question->is_waiting)
-        run_resume(question->run, question->verdict);
+    (void)run;
+    (void)context;
+    return verdict_if(!result->err && result->row_count > 0);
 }
 
 /* True when the query has rows. */
@@ -37,17 +27,8 @@ static enum verdict has_rows(struct call *call, struct str sql, const struct val
                              unsigned param_count)
 {
     const struct uri_db *uri_db = module_state(call->module);
-    struct question *question = arena_zalloc(call->run->arena, sizeof *question);
 
-    if (!question)
-        return VERDICT_ERROR;
-    question->run = call->run;
-    if (store_query(uri_db->store, call->run->worker, sql, params, param_count, on_count, question))
-        return VERDICT_ERROR;
-    if (question->is_done)
-        return question->verdict;
-    question->is_waiting = true;
-    return VERDICT_WAIT;
+    return run_query(call->run, uri_db->store, sql, params, param_count, tell, NULL);
 }
 
 /* ---- identity ---- */

@@ -139,6 +139,23 @@ static const struct table_schema tables[] = {
         TIME(last_modified, EPOCH)
         UNIQUE("username, domain, grp"),
         NO_INDEX),
+    TABLE(re_grp, 1,
+        ID
+        TEXT(reg_exp, 128)
+        NUMBER(group_id, 0),
+        INDEX(re_grp, group, "group_id")),
+    TABLE(speed_dial, 2,
+        ID
+        TEXT(username, 64)
+        TEXT(domain, 64)
+        TEXT(sd_username, 64)
+        TEXT(sd_domain, 64)
+        TEXT(new_uri, 128)
+        TEXT(fname, 64)
+        TEXT(lname, 64)
+        TEXT(description, 64)
+        UNIQUE("username, domain, sd_domain, sd_username"),
+        NO_INDEX),
     TABLE(trusted, 4,
         ID
         TEXT(src_ip, 50)
