@@ -180,13 +180,47 @@ void trusted_list_destroy(struct trusted_list *list)
     free(list);
 }
 
+/*
+ * The patterns of this table are basic expressions, in which the extended ones' signs want a backslash.
+ * `room` holds twice the text.
+ */
+static struct str extended_of(struct str basic, char *room, size_t size)
+{
+    struct writer w = writer_over(room, size);
+    bool is_in_set = false;
+
+    for (size_t i = 0; i < basic.len; i++) {
+        char c = basic.ptr[i];
+        bool is_sign = strchr("(){}+?|", c) != NULL;
+        if (!is_in_set && c == '\\' && i + 1 < basic.len) {
+            c = basic.ptr[++i];
+            if (!strchr("(){}+?|", c))
+                write_char(&w, '\\');
+        } else if (!is_in_set && is_sign) {
+            write_char(&w, '\\');
+        } else if (c == '[' || c == ']') {
+            is_in_set = c == '[';
+        }
+        write_char(&w, c);
+    }
+    return writer_text(&w);
+}
+
+static enum err compile_basic(struct trusted_list *list, struct str text, struct regex **out)
+{
+    size_t size = 2 * text.len + 1;
+    char *room = arena_alloc(&list->arena, size);
+
+    return room ? regex_compile(extended_of(text, room, size), REGEX_CASE, out, NULL, 0) : ERR_NOMEM;
+}
+
 static enum err take_pattern(struct trusted_list *list, struct str *text, struct regex **out)
 {
     enum err err;
 
     if (str_is_empty(*text))
         return ERR_NONE;
-    err = regex_compile(*text, REGEX_DEFAULT, out, NULL, 0);
+    err = compile_basic(list, *text, out);
     return err ? err : str_copy(&list->arena, *text, text);
 }
 
