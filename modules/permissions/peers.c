@@ -18,6 +18,22 @@ static int compare_ip(const struct addr *a, const struct addr *b)
     return a->family != b->family ? (a->family < b->family ? -1 : 1) : memcmp(a->ip, b->ip, sizeof a->ip);
 }
 
+/* The first of `count` rows, each beginning with an address and sorted by it, that is not below. */
+static size_t first_from(const void *rows, size_t count, size_t row_size, const struct addr *addr)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const void *row = (const char *)rows + middle * row_size;
+        if (compare_ip(row, addr) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* ---- addresses ---- */
 
 struct address_list *address_list_create(size_t room)
@@ -36,7 +52,7 @@ void address_list_destroy(struct address_list *list)
     free(list);
 }
 
-/* The network of a row; a name has none. False when there is no such. */
+/* The network of a row, a single address when bits are negative; a name has none. False when there is no such. */
 static bool set_network(struct address *row, struct str host, int64_t bits)
 {
     struct str head, tail;
@@ -52,9 +68,8 @@ static bool set_network(struct address *row, struct str host, int64_t bits)
         row->addr = (struct addr){ 0 };
         return host.len > 0;
     }
-    /* 32 is what the column says of itself: of IPv6 it stands for a network, as in the original */
-    row->bits = (unsigned)bits;
-    return bits >= 0 && bits <= all_bits(&row->addr);
+    row->bits = bits < 0 ? all_bits(&row->addr) : (unsigned)bits;
+    return bits <= all_bits(&row->addr);
 }
 
 void address_list_add(struct address_list *list, int64_t group, struct str host, int64_t bits,
@@ -117,21 +132,6 @@ void address_list_sort(struct address_list *list)
         list->names_at++;
 }
 
-/* The first single address that is not below. */
-static size_t first_single(const struct address_list *list, const struct addr *addr)
-{
-    size_t low = 0, high = list->networks_at;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_ip(&list->rows[middle].addr, addr) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static bool address_matches(const struct address *row, const struct address_query *query)
 {
     if (query->group != GROUP_ANY && query->group != row->group)
@@ -147,9 +147,13 @@ const struct address *address_list_find(const struct address_list *list,
                                         const struct address_query *query,
                                         const struct address *after)
 {
-    size_t i = !list ? 0 : after ? (size_t)(after - list->rows) + 1 : first_single(list, &query->addr);
+    size_t i;
 
-    for (; list && i < list->count; i++) {
+    if (!list)
+        return NULL;
+    i = after ? (size_t)(after - list->rows) + 1
+              : first_from(list->rows, list->networks_at, sizeof list->rows[0], &query->addr);
+    for (; i < list->count; i++) {
         if (i < list->networks_at && compare_ip(&list->rows[i].addr, &query->addr) != 0)
             i = list->networks_at;
         if (i < list->count && address_matches(&list->rows[i], query))
@@ -262,20 +266,6 @@ void trusted_list_sort(struct trusted_list *list)
     qsort(list->rows, list->count, sizeof list->rows[0], compare_trusted);
 }
 
-static size_t first_trusted(const struct trusted_list *list, const struct addr *addr)
-{
-    size_t low = 0, high = list->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_ip(&list->rows[middle].addr, addr) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static bool trusted_matches(const struct trusted *row, const struct trusted_query *query)
 {
     return (str_ieq(row->proto, STR("any")) || str_ieq(row->proto, query->proto)) &&
@@ -287,9 +277,13 @@ const struct trusted *trusted_list_find(const struct trusted_list *list,
                                         const struct trusted_query *query,
                                         const struct trusted *after)
 {
-    size_t i = !list ? 0 : after ? (size_t)(after - list->rows) + 1 : first_trusted(list, &query->addr);
+    size_t i;
 
-    for (; list && i < list->count && compare_ip(&list->rows[i].addr, &query->addr) == 0; i++)
+    if (!list)
+        return NULL;
+    i = after ? (size_t)(after - list->rows) + 1
+              : first_from(list->rows, list->count, sizeof list->rows[0], &query->addr);
+    for (; i < list->count && compare_ip(&list->rows[i].addr, &query->addr) == 0; i++)
         if (trusted_matches(&list->rows[i], query))
             return &list->rows[i];
     return NULL;

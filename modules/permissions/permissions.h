@@ -22,7 +22,7 @@ bool rules_match(const struct rules *rules, struct str from, struct str to);
 /* ---- peers.c: tables of addresses that are trusted ---- */
 
 struct address {
-    struct addr addr;   /* family NONE: `name` is meant */
+    struct addr addr;   /* first: rows are searched by it; family NONE: `name` is meant */
     struct str name;    /* as written */
     struct str tag;
     int64_t group;
@@ -59,7 +59,7 @@ const struct address *address_list_find(const struct address_list *list,
                                         const struct address *after);
 
 struct trusted {
-    struct addr addr;
+    struct addr addr; /* first, likewise */
     struct regex *from, *ruri; /* NULL: any */
     struct str from_text, ruri_text, proto, tag;
     int64_t priority;

@@ -85,7 +85,7 @@ static bool add_line(struct address_list *list, struct str line)
 
     if (number < 0 || str_is_empty(host))
         return false;
-    address_list_add(list, number, host, number_of(&mask, 32), number_of(&port, 0), take_word(&line));
+    address_list_add(list, number, host, number_of(&mask, -1), number_of(&port, 0), take_word(&line));
     return true;
 }
 
@@ -279,8 +279,8 @@ enum err permissions_open_tables(struct module *module)
 
 void permissions_close_tables(struct permissions *permissions)
 {
-    if (permissions->reading)
-        store_drain(permissions->store);
+    if (permissions->store)
+        store_drain(permissions->store); /* what reads again now and then fills our lists */
     store_close(permissions->store);
     address_list_destroy(permissions->addresses);
     trusted_list_destroy(permissions->trusted);

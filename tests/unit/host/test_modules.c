@@ -280,6 +280,7 @@ static const struct row permissions_rows[] = {
     { "allow_source_address of OpenSER", O, IF("allow_source_address(\"1\") && !allow_source_address(\"0\")"), .sent = YES },
     { "allow_source_address_group", K, "allow_source_address_group(); append_hf(\"RC: $rc\\r\\n\");", .sent = { "\r\nRC: 1\r\n" } },
     { "allow_address in a network", K, IF("allow_address(\"2\", \"10.2.3.4\", \"5060\") && allow_address(6, \"[2001:db8::1]\", 1)"), .sent = YES },
+    { "an address without a mask", K, IF("allow_address(\"10\", \"2001:db9::1\", \"1\") && !allow_address(\"10\", \"2001:db9::2\", \"1\")"), .sent = YES },
     { "allow_address minds the port", K, IF("allow_address(\"3\", \"10.1.2.3\", \"5070\") && !allow_address(\"3\", \"10.1.2.3\", \"5071\") && !allow_address(\"3\", \"10.1.2.3\", \"0\")"), .sent = YES },
     { "allow_address of a name", K, IF("allow_address(\"5\", \"host.example.com\", \"1\") && !allow_address(\"5\", \"other\", \"1\")"), .sent = YES },
     { "allow_address of OpenSER", O, "set_address_group(\"2\"); " IF("allow_address(\"$avp(s:ip)\", \"5060\")"), .sent = NO },
@@ -399,7 +400,8 @@ static const struct {
                    "6 2001:db8:: 32 0 six\n"
                    "7 10.1.0.0 16 0 seven\n"
                    "8 10.1.2.3 32 0 eight\n"
-                   "9 10.9.9.9 32 5071 nine\n" },
+                   "9 10.9.9.9 32 5071 nine\n"
+                   "10 2001:db9::1\n" },
 };
 
 static void write_files(void)
