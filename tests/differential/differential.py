@@ -181,7 +181,7 @@ def outcomes(case_file, cases, script, command):
 
 PEER_MODULES = [f'loadmodule "{name}.so"' for name in ('kex', 'corex', 'tm', 'tmx', 'sl', 'rr', 'pv', 'maxfwd', 'textops',
                                                        'textopsx', 'siputils', 'xlog', 'cfgutils', 'counters',
-                                                       'statistics', 'diversion', 'htable')]
+                                                       'statistics', 'diversion', 'htable', 'pike', 'ratelimit')]
 
 
 def peer_command(path, port, folder):
@@ -223,7 +223,7 @@ def record(paths):
 # ---- checking ----
 
 OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv', 'cfgutils',
-                                                      'corex', 'counters', 'statistics', 'diversion', 'htable')]
+                                                      'corex', 'counters', 'statistics', 'diversion', 'htable', 'pike', 'ratelimit')]
 
 
 def refuses(case_file, case, build):
