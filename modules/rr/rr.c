@@ -12,7 +12,7 @@ enum {
 enum loose_answer {
     BY_FLOW_TOKEN = 2,
     BAD_TOKEN = -2,
-    BY_PRELOADED_ROUTE = -3,
+    ONLY_OWN_ROUTE = -3,
 };
 
 const struct rr_found *rr_found(const struct module *module, const struct request *request)
@@ -63,9 +63,17 @@ static enum verdict say_how(const struct call *call)
 
     if (server_is_openser(run_server(call->run)))
         return VERDICT_TRUE;
-    if (request->target.has_flow)
-        return (enum verdict)BY_FLOW_TOKEN;
-    return str_is_empty(request->msg->to_tag) ? (enum verdict)BY_PRELOADED_ROUTE : VERDICT_TRUE;
+    return request->target.has_flow ? (enum verdict)BY_FLOW_TOKEN : VERDICT_TRUE;
+}
+
+/* There was no Route, or only ours outside of a dialog, which says nothing about the way. */
+static enum verdict say_none(const struct call *call)
+{
+    const struct request *request = call->run->request;
+
+    if (server_is_openser(run_server(call->run)) || !request->replaces_routes)
+        return VERDICT_FALSE;
+    return (enum verdict)ONLY_OWN_ROUTE;
 }
 
 static enum verdict loose_route(struct call *call)
@@ -82,7 +90,7 @@ static enum verdict loose_route(struct call *call)
         note_bad_token(call);
         return is_openser ? VERDICT_FALSE : (enum verdict)BAD_TOKEN;
     default:
-        return VERDICT_FALSE;
+        return say_none(call);
     }
 }
 
@@ -91,7 +99,7 @@ static enum verdict loose_route_preloaded(struct call *call)
 {
     if (!str_is_empty(call->run->request->msg->to_tag))
         return VERDICT_FALSE;
-    return verdict_if(loose_route(call) == (enum verdict)BY_PRELOADED_ROUTE);
+    return verdict_if(loose_route(call) != VERDICT_FALSE);
 }
 
 /* 1: the Request-URI is what it seems, and not what a strict router before us made of it. */
@@ -272,7 +280,7 @@ static const struct mod_function functions[] = {
       .run = loose_route,
       .stages = STAGE_REQUEST,
       .doc = "Routes by the Route headers: true when they say where the request goes; Kamailio's: 2"
-             " by a flow token, -2 a forged one, -3 by Routes of a request outside of dialogs." },
+             " by a flow token, -2 a forged one, -3 when only our own Route stood outside of a dialog." },
     { .name = "loose_route_preloaded",
       .run = loose_route_preloaded,
       .stages = STAGE_REQUEST,

@@ -129,7 +129,7 @@ class Server:
         """The X-Out of the reply to the request with this X-Case."""
         self.number += 1
         text = request.replace('@CASE@', str(index)).replace('@NUMBER@', str(self.number))
-        text = text.replace('@PORT@', str(self.socket.getsockname()[1])).strip('\n') + '\n'
+        text = text.replace('@PORT@', str(self.socket.getsockname()[1])).replace('@SERVER@', str(port)).strip('\n') + '\n'
         head, _, body = text.partition('\n\n')
         body = body.replace('\n', '\r\n')
         head = head.replace('@LENGTH@', str(len(body)))
