@@ -5,10 +5,10 @@ enum {
     DUMP_MAX = 100000, /* items that one answer tells of */
 };
 
-static struct table *table_arg(struct module *module, struct command *command)
+static struct sht *table_arg(struct module *module, struct command *command)
 {
     struct str name = command_arg(command, 0);
-    struct table *table = htable_find(module, name);
+    struct sht *table = htable_find(module, name);
 
     if (!table)
         command_fail(command, ERR_NOT_FOUND, "there is no table \"" STR_FMT "\"", STR_ARG(name));
@@ -38,7 +38,7 @@ static void tell_item(struct command *command, struct str key, const struct valu
 
 static enum err run_get(struct module *module, struct command *command)
 {
-    struct table *table = table_arg(module, command);
+    struct sht *table = table_arg(module, command);
     struct str key = command_arg(command, 1);
     struct arena arena;
     struct value value = value_null();
@@ -47,7 +47,7 @@ static enum err run_get(struct module *module, struct command *command)
     if (!table)
         return ERR_NOT_FOUND;
     arena_init(&arena, NULL, table->bytes_max + 4096);
-    err = table_get(table, key, now_of(module), &arena, &value);
+    err = sht_get(table, key, now_of(module), &arena, &value);
     if (err || value_is_null(&value))
         err = command_fail(command, err ? err : ERR_NOT_FOUND, "there is no such item");
     else
@@ -58,11 +58,11 @@ static enum err run_get(struct module *module, struct command *command)
 
 static enum err run_delete(struct module *module, struct command *command)
 {
-    struct table *table = table_arg(module, command);
+    struct sht *table = table_arg(module, command);
 
     if (!table)
         return ERR_NOT_FOUND;
-    table_remove(table, command_arg(command, 1), now_of(module));
+    sht_remove(table, command_arg(command, 1), now_of(module));
     return ERR_NONE;
 }
 
@@ -77,7 +77,7 @@ static enum err number_arg(struct command *command, unsigned index, int64_t *out
 
 static enum err set(struct module *module, struct command *command, bool is_text, bool has_expiry)
 {
-    struct table *table = table_arg(module, command);
+    struct sht *table = table_arg(module, command);
     struct value value = is_text ? value_of_str(command_arg(command, 2)) : value_of_int(0);
     int64_t seconds = LIFETIME_OF_TABLE;
     enum err err;
@@ -88,7 +88,7 @@ static enum err set(struct module *module, struct command *command, bool is_text
         return err;
     if (has_expiry && (err = number_arg(command, 3, &seconds)))
         return err;
-    err = table_set(table, command_arg(command, 1), &value, seconds, now_of(module));
+    err = sht_set(table, command_arg(command, 1), &value, seconds, now_of(module));
     return err ? command_fail(command, err, "the table is full") : ERR_NONE;
 }
 
@@ -114,7 +114,7 @@ static enum err run_setxi(struct module *module, struct command *command)
 
 static enum err run_setex(struct module *module, struct command *command)
 {
-    struct table *table = table_arg(module, command);
+    struct sht *table = table_arg(module, command);
     int64_t seconds;
     enum err err;
 
@@ -122,7 +122,7 @@ static enum err run_setex(struct module *module, struct command *command)
         return ERR_NOT_FOUND;
     if ((err = number_arg(command, 2, &seconds)))
         return err;
-    err = table_set_expiry(table, command_arg(command, 1), seconds, now_of(module));
+    err = sht_set_expiry(table, command_arg(command, 1), seconds, now_of(module));
     return err ? command_fail(command, err, "there is no such item") : ERR_NONE;
 }
 
@@ -147,24 +147,24 @@ static enum visit dump_entry(void *context, const struct entry *entry)
 
 static enum err run_dump(struct module *module, struct command *command)
 {
-    struct table *table = table_arg(module, command);
+    struct sht *table = table_arg(module, command);
     struct dump dump = { command, 0 };
 
     if (!table)
         return ERR_NOT_FOUND;
     command_open_list(command, "items");
-    table_each(table, now_of(module), dump_entry, &dump);
+    sht_each(table, now_of(module), dump_entry, &dump);
     command_close(command);
     return ERR_NONE;
 }
 
 static enum err run_flush(struct module *module, struct command *command)
 {
-    struct table *table = table_arg(module, command);
+    struct sht *table = table_arg(module, command);
 
     if (!table)
         return ERR_NOT_FOUND;
-    table_clear(table);
+    sht_clear(table);
     return ERR_NONE;
 }
 
@@ -173,7 +173,7 @@ static enum err run_list(struct module *module, struct command *command)
     const struct htable *htable = module_state(module);
 
     command_open_list(command, "tables");
-    for (const struct table *table = htable->first; table; table = table->next) {
+    for (const struct sht *table = htable->first; table; table = table->next) {
         command_open_object(command, "");
         command_text(command, "name", table->name);
         command_text(command, "dbtable", table->db_table);
@@ -187,11 +187,11 @@ static enum err run_list(struct module *module, struct command *command)
     return ERR_NONE;
 }
 
-static void tell_stats(struct command *command, struct table *table)
+static void tell_stats(struct command *command, struct sht *table)
 {
     size_t most = 0, least = SIZE_MAX;
 
-    for (unsigned i = 0; i < TABLE_SHARDS; i++) {
+    for (unsigned i = 0; i < SHT_SHARDS; i++) {
         size_t count;
 
         pthread_mutex_lock(&table->shards[i].lock);
@@ -200,8 +200,8 @@ static void tell_stats(struct command *command, struct table *table)
         most = count > most ? count : most;
         least = count < least ? count : least;
     }
-    command_number(command, "slots", TABLE_SHARDS);
-    command_number(command, "all", (int64_t)table_count(table));
+    command_number(command, "slots", SHT_SHARDS);
+    command_number(command, "all", (int64_t)sht_count(table));
     command_number(command, "min", (int64_t)least);
     command_number(command, "max", (int64_t)most);
     command_number(command, "bytes", (int64_t)atomic_load_explicit(&table->bytes, memory_order_relaxed));
@@ -212,7 +212,7 @@ static enum err run_stats(struct module *module, struct command *command)
     const struct htable *htable = module_state(module);
 
     command_open_list(command, "tables");
-    for (struct table *table = htable->first; table; table = table->next) {
+    for (struct sht *table = htable->first; table; table = table->next) {
         command_open_object(command, "");
         command_text(command, "name", table->name);
         tell_stats(command, table);
@@ -223,10 +223,10 @@ static enum err run_stats(struct module *module, struct command *command)
 }
 
 static enum err with_database(struct module *module, struct command *command,
-                              enum err (*deed)(struct htable *htable, struct table *table, msec now))
+                              enum err (*deed)(struct htable *htable, struct sht *table, msec now))
 {
     struct htable *htable = module_state(module);
-    struct table *table = table_arg(module, command);
+    struct sht *table = table_arg(module, command);
     enum err err;
 
     if (!table)

@@ -9,7 +9,7 @@ enum {
 
 struct loading {
     struct htable *htable;
-    struct table *table;
+    struct sht *table;
     msec now;
     uint64_t wall;
     enum err err;
@@ -28,7 +28,7 @@ static enum err load_array_item(const struct loading *loading, struct str key,
 
     write_fmt(&size_writer, STR_FMT STR_FMT, STR_ARG(key), STR_ARG(loading->htable->array_suffix));
     arena_init(&arena, NULL, SQL_MAX * 16);
-    err = table_get(loading->table, writer_text(&size_writer), loading->now, &arena, &size);
+    err = sht_get(loading->table, writer_text(&size_writer), loading->now, &arena, &size);
     arena_fini(&arena);
     if (err)
         return err;
@@ -36,9 +36,9 @@ static enum err load_array_item(const struct loading *loading, struct str key,
     if (size_writer.has_overflowed || item_writer.has_overflowed)
         return ERR_LIMIT;
     size = value_of_int(size.number + 1);
-    err = table_set(loading->table, writer_text(&item_writer), value, LIFETIME_OF_TABLE, loading->now);
+    err = sht_set(loading->table, writer_text(&item_writer), value, LIFETIME_OF_TABLE, loading->now);
     return err ? err
-               : table_set(loading->table, writer_text(&size_writer), &size, LIFETIME_OF_TABLE,
+               : sht_set(loading->table, writer_text(&size_writer), &size, LIFETIME_OF_TABLE,
                            loading->now);
 }
 
@@ -64,7 +64,7 @@ static enum err load_row(const struct loading *loading, const struct value *colu
             return ERR_NONE;
         lifetime = expires - (int64_t)loading->wall;
     }
-    return table_set(loading->table, columns[0].text, &value, lifetime, loading->now);
+    return sht_set(loading->table, columns[0].text, &value, lifetime, loading->now);
 }
 
 /* cols=: the values of all columns but the first, with a separator between them. */
@@ -83,7 +83,7 @@ static enum err load_columns(const struct loading *loading, const struct store_r
     if (w.has_overflowed)
         return ERR_LIMIT;
     value = value_of_str(writer_text(&w));
-    return table_set(loading->table, row->columns[0].text, &value, LIFETIME_OF_TABLE, loading->now);
+    return sht_set(loading->table, row->columns[0].text, &value, LIFETIME_OF_TABLE, loading->now);
 }
 
 static void take_rows(void *context, const struct store_result *result)
@@ -97,7 +97,7 @@ static void take_rows(void *context, const struct store_result *result)
                                        : load_row(loading, result->rows[i].columns);
 }
 
-enum err htable_load(struct htable *htable, struct table *table, msec now)
+enum err htable_load(struct htable *htable, struct sht *table, msec now)
 {
     char sql[SQL_MAX];
     struct writer w = writer_over(sql, sizeof sql);
@@ -113,7 +113,7 @@ enum err htable_load(struct htable *htable, struct table *table, msec now)
     write_fmt(&w, " FROM " STR_FMT, STR_ARG(table->db_table));
     if (w.has_overflowed)
         return ERR_LIMIT;
-    table_clear(table);
+    sht_clear(table);
     err = store_run(htable->store, writer_text(&w), NULL, 0, take_rows, &loading);
     return err ? err : loading.err;
 }
@@ -146,7 +146,7 @@ static enum visit store_entry(void *context, const struct entry *entry)
     return storing->err ? VISIT_STOP : VISIT_ON;
 }
 
-enum err htable_store(struct htable *htable, struct table *table, msec now)
+enum err htable_store(struct htable *htable, struct sht *table, msec now)
 {
     char sql[SQL_MAX];
     struct writer w = writer_over(sql, sizeof sql);
@@ -165,6 +165,6 @@ enum err htable_store(struct htable *htable, struct table *table, msec now)
               STR_ARG(htable->key_value), STR_ARG(htable->expires));
     if ((err = writer_finish(&w, &storing.sql)))
         return err;
-    table_each(table, now, store_entry, &storing);
+    sht_each(table, now, store_entry, &storing);
     return storing.err;
 }

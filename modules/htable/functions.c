@@ -129,32 +129,32 @@ static enum visit remove_it(void *context, const struct entry *entry)
     return fits(context, entry) ? VISIT_REMOVE : VISIT_ON;
 }
 
-int64_t match_count(struct table *table, const struct match *match, bool in_values, msec now)
+int64_t match_count(struct sht *table, const struct match *match, bool in_values, msec now)
 {
     struct search search = { match, in_values, 0 };
 
-    table_each(table, now, count_it, &search);
+    sht_each(table, now, count_it, &search);
     return search.count;
 }
 
-bool match_any(struct table *table, const struct match *match, bool in_values, msec now)
+bool match_any(struct sht *table, const struct match *match, bool in_values, msec now)
 {
     struct search search = { match, in_values, 0 };
 
-    table_each(table, now, stop_at_it, &search);
+    sht_each(table, now, stop_at_it, &search);
     return search.count;
 }
 
-void match_remove(struct table *table, const struct match *match, bool in_values, msec now)
+void match_remove(struct sht *table, const struct match *match, bool in_values, msec now)
 {
     struct search search = { match, in_values, 0 };
 
-    table_each(table, now, remove_it, &search);
+    sht_each(table, now, remove_it, &search);
 }
 
 /* ---- removing and finding by match ---- */
 
-static enum verdict remove_by(struct call *call, struct table *table, const struct match *match,
+static enum verdict remove_by(struct call *call, struct sht *table, const struct match *match,
                               bool in_values)
 {
     match_remove(table, match, in_values, run_now(call->run));
@@ -165,7 +165,7 @@ static enum verdict remove_by(struct call *call, struct table *table, const stru
 static enum verdict rm_re(struct call *call, bool in_values)
 {
     struct str text;
-    struct table *table = htable_split(call->module, text_arg(call, 0), &text);
+    struct sht *table = htable_split(call->module, text_arg(call, 0), &text);
     struct match match;
     enum verdict verdict;
 
@@ -188,7 +188,7 @@ LOCAL(rm_value_re)
 
 static enum verdict rm_match(struct call *call, bool in_values)
 {
-    struct table *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, text_arg(call, 0));
     struct match match;
     enum verdict verdict = VERDICT_FALSE;
 
@@ -212,7 +212,7 @@ LOCAL(rm_value)
 
 static enum verdict has(struct call *call, bool in_values)
 {
-    struct table *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, text_arg(call, 0));
     struct match match;
     bool found;
 
@@ -237,21 +237,21 @@ LOCAL(has_value)
 
 LOCAL(rm)
 {
-    struct table *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, text_arg(call, 0));
 
     if (!table)
         return VERDICT_FALSE;
-    table_remove(table, text_arg(call, 1), run_now(call->run));
+    sht_remove(table, text_arg(call, 1), run_now(call->run));
     return VERDICT_TRUE;
 }
 
 static enum verdict set_with_expiry(struct call *call, const struct value *value)
 {
-    struct table *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, text_arg(call, 0));
 
     if (!table)
         return VERDICT_FALSE;
-    return verdict_of(table_set(table, text_arg(call, 1), value, call->args[3].value.number,
+    return verdict_of(sht_set(table, text_arg(call, 1), value, call->args[3].value.number,
                                 run_now(call->run)));
 }
 
@@ -271,37 +271,37 @@ LOCAL(setxi)
 
 LOCAL(reset)
 {
-    struct table *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, text_arg(call, 0));
 
     if (!table)
         return VERDICT_FALSE;
-    table_clear(table);
+    sht_clear(table);
     return VERDICT_TRUE;
 }
 
 LOCAL(lock)
 {
     struct str key;
-    struct table *table = htable_split(call->module, text_arg(call, 0), &key);
+    struct sht *table = htable_split(call->module, text_arg(call, 0), &key);
 
     if (table)
-        table_lock(table, key, run_now(call->run));
+        sht_lock(table, key, run_now(call->run));
     return verdict_if(table);
 }
 
 LOCAL(unlock)
 {
     struct str key;
-    struct table *table = htable_split(call->module, text_arg(call, 0), &key);
+    struct sht *table = htable_split(call->module, text_arg(call, 0), &key);
 
     if (table)
-        table_unlock(table, key, run_now(call->run));
+        sht_unlock(table, key, run_now(call->run));
     return verdict_if(table);
 }
 
 static enum visit print_entry(void *context, const struct entry *entry)
 {
-    const struct table *table = context;
+    const struct sht *table = context;
 
     if (entry->is_text)
         log_error("htable: " STR_FMT "=>" STR_FMT " = \"" STR_FMT "\"", STR_ARG(table->name),
@@ -316,8 +316,8 @@ LOCAL(print)
 {
     struct htable *htable = module_state(call->module);
 
-    for (struct table *table = htable->first; table; table = table->next)
-        table_each(table, run_now(call->run), print_entry, table);
+    for (struct sht *table = htable->first; table; table = table->next)
+        sht_each(table, run_now(call->run), print_entry, table);
     return VERDICT_TRUE;
 }
 

@@ -9,17 +9,17 @@ enum {
     TICKS_A_SECOND = 10,
 };
 
-struct table *htable_find(const struct module *module, struct str name)
+struct sht *htable_find(const struct module *module, struct str name)
 {
     const struct htable *htable = module_state(module);
 
-    for (struct table *table = htable->first; table; table = table->next)
+    for (struct sht *table = htable->first; table; table = table->next)
         if (str_eq(table->name, name))
             return table;
     return NULL;
 }
 
-struct table *htable_split(const struct module *module, struct str text, struct str *rest)
+struct sht *htable_split(const struct module *module, struct str text, struct str *rest)
 {
     const char *arrow = str_find(text, STR("=>"));
 
@@ -41,19 +41,19 @@ struct htable_notes *htable_notes(const struct module *module, struct request *r
 
 /* ---- modparam("htable", "htable", "name=>size=8;autoexpire=300;…") ---- */
 
-static enum err read_number(struct table *table, struct str text, size_t offset, int64_t min, int64_t max)
+static enum err read_number(struct sht *table, struct str text, size_t offset, int64_t min, int64_t max)
 {
     return str_to_int(text, min, max, (int64_t *)(void *)((char *)table + offset));
 }
 
-static enum err set_attribute(struct table *table, struct str name, struct str text)
+static enum err set_attribute(struct sht *table, struct str name, struct str text)
 {
     int64_t number = 0;
 
     if (str_eq(name, STR("size")))
-        return read_number(table, text, offsetof(struct table, size_bits), 0, INT32_MAX);
+        return read_number(table, text, offsetof(struct sht, size_bits), 0, INT32_MAX);
     if (str_eq(name, STR("autoexpire")))
-        return read_number(table, text, offsetof(struct table, lifetime), 0, INT32_MAX);
+        return read_number(table, text, offsetof(struct sht, lifetime), 0, INT32_MAX);
     if (str_eq(name, STR("dbtable")))
         table->db_table = text;
     else if (str_eq(name, STR("cols")))
@@ -78,7 +78,7 @@ static enum err set_attribute(struct table *table, struct str name, struct str t
     return ERR_NONE;
 }
 
-static enum err set_attributes(struct table *table, struct str rest, const struct script_place *place)
+static enum err set_attributes(struct sht *table, struct str rest, const struct script_place *place)
 {
     struct str attribute, name, text;
     enum err err;
@@ -121,7 +121,7 @@ static enum err set_table(struct module *module, const struct value *value,
 {
     struct htable *htable = module_state(module);
     const char *arrow;
-    struct table *table = arena_zalloc(module_arena(module), sizeof *table);
+    struct sht *table = arena_zalloc(module_arena(module), sizeof *table);
     struct str text;
     enum err err;
 
@@ -232,7 +232,7 @@ static enum err note_record(struct request *request, void *context)
     return ERR_NONE;
 }
 
-static void say_farewell(struct module *module, struct worker *worker, const struct table *table,
+static void say_farewell(struct module *module, struct worker *worker, const struct sht *table,
                          struct entry *list)
 {
     struct entry *next;
@@ -253,17 +253,17 @@ static void on_tick(struct module *module, struct worker *worker, unsigned index
     unsigned rounds = (unsigned)htable->timer_interval * TICKS_A_SECOND;
 
     see_to_init(module, worker);
-    for (struct table *table = htable->first; table; table = table->next) {
+    for (struct sht *table = htable->first; table; table = table->next) {
         if (table->lifetime == 0)
             continue;
-        for (unsigned i = index; i < TABLE_SHARDS; i += count ? count : 1)
-            say_farewell(module, worker, table, table_sweep(table, i, rounds, now));
+        for (unsigned i = index; i < SHT_SHARDS; i += count ? count : 1)
+            say_farewell(module, worker, table, sht_sweep(table, i, rounds, now));
     }
 }
 
 /* ---- life ---- */
 
-static enum err find_route(struct server *server, struct table *table, struct arena *arena)
+static enum err find_route(struct server *server, struct sht *table, struct arena *arena)
 {
     struct str name;
     enum err err = str_print(arena, &name, "htable:expired:" STR_FMT, STR_ARG(table->name));
@@ -277,7 +277,7 @@ static enum err open_database(struct htable *htable)
 {
     bool is_needed = false;
 
-    for (const struct table *table = htable->first; table; table = table->next)
+    for (const struct sht *table = htable->first; table; table = table->next)
         is_needed = is_needed || !str_is_empty(table->db_table);
     if (is_needed && str_is_empty(htable->db_url)) {
         log_error("htable: a table has a dbtable, but there is no "
@@ -287,10 +287,10 @@ static enum err open_database(struct htable *htable)
     return is_needed ? store_open(htable->db_url, &htable->store) : ERR_NONE;
 }
 
-static enum err open_table(struct module *module, struct table *table)
+static enum err open_table(struct module *module, struct sht *table)
 {
     struct htable *htable = module_state(module);
-    enum err err = table_open(table, random_u64(server_random(htable->server)),
+    enum err err = sht_open(table, random_u64(server_random(htable->server)),
                               (size_t)htable->memory_max * 1024 * 1024);
 
     if (!err)
@@ -314,12 +314,12 @@ static enum err start(struct module *module)
     err = module_slot(module, &htable->slot);
     if (!err)
         err = open_database(htable);
-    for (struct table *table = htable->first; !err && table; table = table->next)
+    for (struct sht *table = htable->first; !err && table; table = table->next)
         err = open_table(module, table);
     return err;
 }
 
-static void save(struct htable *htable, struct table *table)
+static void save(struct htable *htable, struct sht *table)
 {
     enum err err;
 
@@ -337,9 +337,9 @@ static void stop(struct module *module)
 
     if (!htable->server)
         return;
-    for (struct table *table = htable->first; table; table = table->next) {
+    for (struct sht *table = htable->first; table; table = table->next) {
         save(htable, table);
-        table_close(table);
+        sht_close(table);
     }
     store_close(htable->store);
     pthread_mutex_destroy(&htable->init_lock);

@@ -3,11 +3,11 @@
 #include <culvert/module.h>
 #include <culvert/server.h>
 
-#include "table.h"
+#include "sht.h"
 
 struct htable {
     struct server *server;
-    struct table *first;
+    struct sht *first;
     pthread_mutex_t init_lock; /* event_route[htable:mod-init] runs once, before anything else */
     atomic_bool is_ready;
     unsigned slot;
@@ -24,8 +24,8 @@ enum {
 
 struct iterator {
     struct str name; /* empty: free */
-    struct table *table;
-    struct table_place place;
+    struct sht *table;
+    struct sht_place place;
     bool has_item, is_text, is_short_of_memory;
     int32_t number;
     char *room; /* the item's key and text, in the arena of the request */
@@ -44,11 +44,11 @@ static inline struct str text_arg(const struct call *call, unsigned index)
 }
 
 /* NULL: there is none of that name. */
-struct table *htable_find(const struct module *module, struct str name);
+struct sht *htable_find(const struct module *module, struct str name);
 /* NULL: no memory. */
 struct htable_notes *htable_notes(const struct module *module, struct request *request);
 /* "table=>key"; NULL: no such table, or no arrow. */
-struct table *htable_split(const struct module *module, struct str text, struct str *rest);
+struct sht *htable_split(const struct module *module, struct str text, struct str *rest);
 
 /* What names and values are held against. */
 struct match {
@@ -70,13 +70,13 @@ MUST_USE enum err match_make(struct str op, struct str text, struct match *out);
 /* expression ~~expression ~%start ==text eqN **: what stands in $shtcn() and $shtcv(). */
 MUST_USE enum err match_read(struct str text, bool in_values, struct match *out);
 void match_free(struct match *match);
-int64_t match_count(struct table *table, const struct match *match, bool in_values, msec now);
-bool match_any(struct table *table, const struct match *match, bool in_values, msec now);
-void match_remove(struct table *table, const struct match *match, bool in_values, msec now);
+int64_t match_count(struct sht *table, const struct match *match, bool in_values, msec now);
+bool match_any(struct sht *table, const struct match *match, bool in_values, msec now);
+void match_remove(struct sht *table, const struct match *match, bool in_values, msec now);
 
 /* database.c */
-MUST_USE enum err htable_load(struct htable *htable, struct table *table, msec now);
-MUST_USE enum err htable_store(struct htable *htable, struct table *table, msec now);
+MUST_USE enum err htable_load(struct htable *htable, struct sht *table, msec now);
+MUST_USE enum err htable_store(struct htable *htable, struct sht *table, msec now);
 
 extern const struct mod_function htable_functions[];
 extern const struct mod_variable htable_variables[];

@@ -29,7 +29,7 @@ static struct iterator *of_call(const struct call *call)
 
 FUNCTION(iterator_start)
 {
-    struct table *table = htable_find(call->module, text_arg(call, 1));
+    struct sht *table = htable_find(call->module, text_arg(call, 1));
     struct request *request = call->run->request;
     struct iterator *iterator;
     struct str name;
@@ -88,7 +88,7 @@ static bool step(struct iterator *iterator, struct run *run)
     struct keeper keeper = { iterator, &run->request->arena };
 
     iterator->has_item = false;
-    return table_next(iterator->table, &iterator->place, run_now(run), keep, &keeper) &&
+    return sht_next(iterator->table, &iterator->place, run_now(run), keep, &keeper) &&
            iterator->has_item;
 }
 
@@ -129,7 +129,7 @@ FUNCTION(iterator_rm)
 
     if (!iterator)
         return VERDICT_FALSE;
-    table_remove(iterator->table, key_of(iterator), run_now(call->run));
+    sht_remove(iterator->table, key_of(iterator), run_now(call->run));
     return step(iterator, call->run) ? VERDICT_TRUE : -2;
 }
 
@@ -139,7 +139,7 @@ static enum verdict set(struct call *call, const struct value *value)
 
     if (!iterator)
         return VERDICT_FALSE;
-    return verdict_of(table_set(iterator->table, key_of(iterator), value, LIFETIME_OF_TABLE,
+    return verdict_of(sht_set(iterator->table, key_of(iterator), value, LIFETIME_OF_TABLE,
                                 run_now(call->run)));
 }
 
@@ -161,7 +161,7 @@ FUNCTION(iterator_setex)
 
     if (!iterator)
         return VERDICT_FALSE;
-    return verdict_of(table_set_expiry(iterator->table, key_of(iterator),
+    return verdict_of(sht_set_expiry(iterator->table, key_of(iterator),
                                        call->args[1].value.number, run_now(call->run)));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "htable.h"
 
-static struct table *table_of(const struct variable_use *use, struct str *key)
+static struct sht *table_of(const struct variable_use *use, struct str *key)
 {
     return htable_split(use->module, use->inner, key);
 }
@@ -9,27 +9,27 @@ static struct table *table_of(const struct variable_use *use, struct str *key)
 static enum err get_item(const struct variable_use *use, struct value *out)
 {
     struct str key;
-    struct table *table = table_of(use, &key);
+    struct sht *table = table_of(use, &key);
 
     *out = value_null();
-    return table ? table_get(table, key, run_now(use->run), use->run->arena, out) : ERR_NONE;
+    return table ? sht_get(table, key, run_now(use->run), use->run->arena, out) : ERR_NONE;
 }
 
 static enum err set_item(const struct variable_use *use, const struct value *value)
 {
     struct str key;
-    struct table *table = table_of(use, &key);
+    struct sht *table = table_of(use, &key);
 
-    return table ? table_set(table, key, value, LIFETIME_OF_TABLE, run_now(use->run))
+    return table ? sht_set(table, key, value, LIFETIME_OF_TABLE, run_now(use->run))
                  : ERR_NOT_FOUND;
 }
 
 static enum err get_expiry(const struct variable_use *use, struct value *out)
 {
     struct str key;
-    struct table *table = table_of(use, &key);
+    struct sht *table = table_of(use, &key);
 
-    *out = table ? value_of_int(table_seconds_left(table, key, run_now(use->run))) : value_null();
+    *out = table ? value_of_int(sht_seconds_left(table, key, run_now(use->run))) : value_null();
     return ERR_NONE;
 }
 
@@ -37,18 +37,18 @@ static enum err get_expiry(const struct variable_use *use, struct value *out)
 static enum err set_expiry(const struct variable_use *use, const struct value *value)
 {
     struct str key;
-    struct table *table = table_of(use, &key);
+    struct sht *table = table_of(use, &key);
 
     if (!table)
         return ERR_NOT_FOUND;
-    (void)!table_set_expiry(table, key, value->is_int ? value->number : 0, run_now(use->run));
+    (void)!sht_set_expiry(table, key, value->is_int ? value->number : 0, run_now(use->run));
     return ERR_NONE;
 }
 
 static enum err count_items(const struct variable_use *use, bool in_values, struct value *out)
 {
     struct str text;
-    struct table *table = table_of(use, &text);
+    struct sht *table = table_of(use, &text);
     struct match match;
 
     *out = value_null();
@@ -72,10 +72,10 @@ static enum err get_value_count(const struct variable_use *use, struct value *ou
 static enum err add(const struct variable_use *use, int32_t amount, struct value *out)
 {
     struct str key;
-    struct table *table = table_of(use, &key);
+    struct sht *table = table_of(use, &key);
 
     *out = value_null();
-    return table ? table_add(table, key, amount, run_now(use->run), out) : ERR_NONE;
+    return table ? sht_add(table, key, amount, run_now(use->run), out) : ERR_NONE;
 }
 
 static enum err get_increased(const struct variable_use *use, struct value *out)

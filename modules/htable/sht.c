@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "table.h"
+#include "sht.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -28,7 +28,7 @@ static bool is_held_elsewhere(const struct shard *shard)
     return shard->depth && !pthread_equal(shard->holder, pthread_self());
 }
 
-static void wait_for_holder(struct table *table, struct shard *shard, msec now)
+static void wait_for_holder(struct sht *table, struct shard *shard, msec now)
 {
     struct timespec end = patience_ends();
     int gone = 0;
@@ -44,7 +44,7 @@ static void wait_for_holder(struct table *table, struct shard *shard, msec now)
                   STR_ARG(table->name));
 }
 
-static void enter(struct table *table, struct shard *shard, msec now)
+static void enter(struct sht *table, struct shard *shard, msec now)
 {
     pthread_mutex_lock(&shard->lock);
     if (is_held_elsewhere(shard))
@@ -57,7 +57,7 @@ static void leave(struct shard *shard)
 }
 
 /* FNV-1a with a start that nobody outside knows. */
-static uint64_t hash_of(const struct table *table, struct str key)
+static uint64_t hash_of(const struct sht *table, struct str key)
 {
     uint64_t hash = table->seed;
 
@@ -66,12 +66,12 @@ static uint64_t hash_of(const struct table *table, struct str key)
     return hash ^ hash >> 29;
 }
 
-static struct shard *shard_of(struct table *table, uint64_t hash)
+static struct shard *shard_of(struct sht *table, uint64_t hash)
 {
-    return &table->shards[(hash >> 56) % TABLE_SHARDS];
+    return &table->shards[(hash >> 56) % SHT_SHARDS];
 }
 
-static struct shard *enter_key(struct table *table, struct str key, msec now)
+static struct shard *enter_key(struct sht *table, struct str key, msec now)
 {
     struct shard *shard = shard_of(table, hash_of(table, key));
 
@@ -79,7 +79,7 @@ static struct shard *enter_key(struct table *table, struct str key, msec now)
     return shard;
 }
 
-void table_lock(struct table *table, struct str key, msec now)
+void sht_lock(struct sht *table, struct str key, msec now)
 {
     struct shard *shard = enter_key(table, key, now);
 
@@ -88,7 +88,7 @@ void table_lock(struct table *table, struct str key, msec now)
     leave(shard);
 }
 
-void table_unlock(struct table *table, struct str key, msec now)
+void sht_unlock(struct sht *table, struct str key, msec now)
 {
     struct shard *shard = enter_key(table, key, now);
 
@@ -115,14 +115,14 @@ static enum err open_shard(struct shard *shard, size_t buckets)
     return ERR_NONE;
 }
 
-enum err table_open(struct table *table, uint64_t seed, size_t bytes_max)
+enum err sht_open(struct sht *table, uint64_t seed, size_t bytes_max)
 {
-    size_t buckets = ((size_t)1 << table->size_bits) / TABLE_SHARDS;
+    size_t buckets = ((size_t)1 << table->size_bits) / SHT_SHARDS;
     enum err err = ERR_NONE;
 
     table->seed = seed;
     table->bytes_max = bytes_max;
-    for (unsigned i = 0; !err && i < TABLE_SHARDS; i++)
+    for (unsigned i = 0; !err && i < SHT_SHARDS; i++)
         err = open_shard(&table->shards[i], buckets ? buckets : 1);
     return err;
 }
@@ -142,9 +142,9 @@ static void close_shard(struct shard *shard)
     pthread_mutex_destroy(&shard->lock);
 }
 
-void table_close(struct table *table)
+void sht_close(struct sht *table)
 {
-    for (unsigned i = 0; i < TABLE_SHARDS; i++)
+    for (unsigned i = 0; i < SHT_SHARDS; i++)
         close_shard(&table->shards[i]);
 }
 
@@ -174,7 +174,7 @@ static struct entry **find(struct shard *shard, uint64_t hash, struct str key)
     return link;
 }
 
-static struct entry *find_live(struct table *table, struct shard *shard, struct str key, msec now)
+static struct entry *find_live(struct sht *table, struct shard *shard, struct str key, msec now)
 {
     struct entry *entry = *find(shard, hash_of(table, key), key);
 
@@ -191,7 +191,7 @@ static struct entry **link_between(struct shard *shard, struct entry *older)
     return older ? &older->newer : &shard->oldest;
 }
 
-static void take_out(struct table *table, struct shard *shard, struct entry **link)
+static void take_out(struct sht *table, struct shard *shard, struct entry **link)
 {
     struct entry *entry = *link;
 
@@ -207,7 +207,7 @@ static void take_out(struct table *table, struct shard *shard, struct entry **li
     atomic_fetch_sub_explicit(&table->bytes, size_of(entry), memory_order_relaxed);
 }
 
-static void drop(struct table *table, struct shard *shard, struct entry *entry)
+static void drop(struct sht *table, struct shard *shard, struct entry *entry)
 {
     take_out(table, shard, find(shard, entry->hash, entry_key(entry)));
     free(entry);
@@ -250,7 +250,7 @@ static void put_in(struct shard *shard, struct entry *entry)
 }
 
 /* The new entry takes the place of the old one, for iterators too. */
-static void put_in_place(struct table *table, struct shard *shard, struct entry *old,
+static void put_in_place(struct sht *table, struct shard *shard, struct entry *old,
                          struct entry *entry)
 {
     struct entry **link = find(shard, old->hash, entry_key(old));
@@ -272,7 +272,7 @@ static void put_in_place(struct table *table, struct shard *shard, struct entry 
 }
 
 /* Takes the bytes from the table's share, or says that it is full. */
-static bool reserve(struct table *table, size_t size, msec now)
+static bool reserve(struct sht *table, size_t size, msec now)
 {
     size_t before = atomic_fetch_add_explicit(&table->bytes, size, memory_order_relaxed);
 
@@ -286,7 +286,7 @@ static bool reserve(struct table *table, size_t size, msec now)
     return false;
 }
 
-static struct entry *make(struct table *table, struct str key, const struct value *value, msec now)
+static struct entry *make(struct sht *table, struct str key, const struct value *value, msec now)
 {
     struct str text = value->is_int ? STR("") : value->text;
     size_t size = sizeof(struct entry) + key.len + text.len;
@@ -311,7 +311,7 @@ static struct entry *make(struct table *table, struct str key, const struct valu
     return entry;
 }
 
-static msec end_of(const struct table *table, int64_t lifetime, msec now)
+static msec end_of(const struct sht *table, int64_t lifetime, msec now)
 {
     int64_t seconds = lifetime == LIFETIME_OF_TABLE ? table->lifetime : lifetime;
 
@@ -319,14 +319,14 @@ static msec end_of(const struct table *table, int64_t lifetime, msec now)
 }
 
 /* An update: the table says whether it postpones the end. */
-static msec new_end(const struct table *table, const struct entry *old, int64_t lifetime, msec now)
+static msec new_end(const struct sht *table, const struct entry *old, int64_t lifetime, msec now)
 {
     bool is_kept = old && table->keeps_expiry && lifetime == LIFETIME_OF_TABLE;
 
     return is_kept ? old->expires_at : end_of(table, lifetime, now);
 }
 
-static enum err put(struct table *table, struct shard *shard, struct str key,
+static enum err put(struct sht *table, struct shard *shard, struct str key,
                     const struct value *value, int64_t lifetime, msec now)
 {
     struct entry *old = *find(shard, hash_of(table, key), key), *entry;
@@ -350,7 +350,7 @@ static enum err put(struct table *table, struct shard *shard, struct str key,
 
 /* ---- by key ---- */
 
-void table_remove(struct table *table, struct str key, msec now)
+void sht_remove(struct sht *table, struct str key, msec now)
 {
     struct shard *shard = enter_key(table, key, now);
     struct entry *entry = *find(shard, hash_of(table, key), key);
@@ -360,14 +360,14 @@ void table_remove(struct table *table, struct str key, msec now)
     leave(shard);
 }
 
-enum err table_set(struct table *table, struct str key, const struct value *value,
+enum err sht_set(struct sht *table, struct str key, const struct value *value,
                    int64_t lifetime, msec now)
 {
     struct shard *shard;
     enum err err;
 
     if (value_is_null(value)) {
-        table_remove(table, key, now);
+        sht_remove(table, key, now);
         return ERR_NONE;
     }
     shard = enter_key(table, key, now);
@@ -376,12 +376,12 @@ enum err table_set(struct table *table, struct str key, const struct value *valu
     return err;
 }
 
-static struct value value_of_none(const struct table *table)
+static struct value value_of_none(const struct sht *table)
 {
     return table->has_initial ? value_of_int(table->initial) : value_null();
 }
 
-enum err table_get(struct table *table, struct str key, msec now, struct arena *arena,
+enum err sht_get(struct sht *table, struct str key, msec now, struct arena *arena,
                    struct value *out)
 {
     struct shard *shard = enter_key(table, key, now);
@@ -397,7 +397,7 @@ enum err table_get(struct table *table, struct str key, msec now, struct arena *
     return err;
 }
 
-enum err table_add(struct table *table, struct str key, int32_t amount, msec now, struct value *out)
+enum err sht_add(struct sht *table, struct str key, int32_t amount, msec now, struct value *out)
 {
     struct shard *shard = enter_key(table, key, now);
     const struct entry *entry = find_live(table, shard, key, now);
@@ -413,7 +413,7 @@ enum err table_add(struct table *table, struct str key, int32_t amount, msec now
     return err;
 }
 
-int64_t table_seconds_left(struct table *table, struct str key, msec now)
+int64_t sht_seconds_left(struct sht *table, struct str key, msec now)
 {
     struct shard *shard = enter_key(table, key, now);
     const struct entry *entry = find_live(table, shard, key, now);
@@ -423,7 +423,7 @@ int64_t table_seconds_left(struct table *table, struct str key, msec now)
     return seconds;
 }
 
-enum err table_set_expiry(struct table *table, struct str key, int64_t seconds, msec now)
+enum err sht_set_expiry(struct sht *table, struct str key, int64_t seconds, msec now)
 {
     struct shard *shard = enter_key(table, key, now);
     struct entry *entry = find_live(table, shard, key, now);
@@ -436,7 +436,7 @@ enum err table_set_expiry(struct table *table, struct str key, int64_t seconds, 
 
 /* ---- all of them ---- */
 
-static bool visit_shard(struct table *table, struct shard *shard, msec now, table_visit_fn *visit,
+static bool visit_shard(struct sht *table, struct shard *shard, msec now, sht_visit_fn *visit,
                         void *context)
 {
     struct entry *next;
@@ -453,11 +453,11 @@ static bool visit_shard(struct table *table, struct shard *shard, msec now, tabl
     return how != VISIT_STOP;
 }
 
-void table_each(struct table *table, msec now, table_visit_fn *visit, void *context)
+void sht_each(struct sht *table, msec now, sht_visit_fn *visit, void *context)
 {
     bool goes_on = true;
 
-    for (unsigned i = 0; goes_on && i < TABLE_SHARDS; i++) {
+    for (unsigned i = 0; goes_on && i < SHT_SHARDS; i++) {
         enter(table, &table->shards[i], now);
         goes_on = visit_shard(table, &table->shards[i], now, visit, context);
         leave(&table->shards[i]);
@@ -471,16 +471,16 @@ static enum visit remove_any(void *context, const struct entry *entry)
     return VISIT_REMOVE;
 }
 
-void table_clear(struct table *table)
+void sht_clear(struct sht *table)
 {
-    table_each(table, 0, remove_any, NULL);
+    sht_each(table, 0, remove_any, NULL);
 }
 
-size_t table_count(struct table *table)
+size_t sht_count(struct sht *table)
 {
     size_t count = 0;
 
-    for (unsigned i = 0; i < TABLE_SHARDS; i++) {
+    for (unsigned i = 0; i < SHT_SHARDS; i++) {
         pthread_mutex_lock(&table->shards[i].lock);
         count += table->shards[i].count;
         pthread_mutex_unlock(&table->shards[i].lock);
@@ -503,12 +503,12 @@ static const struct entry *first_behind(const struct shard *shard, uint64_t numb
     return entry;
 }
 
-bool table_next(struct table *table, struct table_place *place, msec now,
+bool sht_next(struct sht *table, struct sht_place *place, msec now,
                 void (*keep)(void *context, const struct entry *entry), void *context)
 {
     const struct entry *entry = NULL;
 
-    while (!entry && place->shard < TABLE_SHARDS) {
+    while (!entry && place->shard < SHT_SHARDS) {
         struct shard *shard = &table->shards[place->shard];
 
         enter(table, shard, now);
@@ -523,7 +523,7 @@ bool table_next(struct table *table, struct table_place *place, msec now,
     return entry;
 }
 
-struct entry *table_sweep(struct table *table, unsigned index, unsigned rounds, msec now)
+struct entry *sht_sweep(struct sht *table, unsigned index, unsigned rounds, msec now)
 {
     struct shard *shard = &table->shards[index];
     struct entry *taken = NULL;

@@ -14,7 +14,7 @@
 #include <culvert/timer.h>
 
 enum {
-    TABLE_SHARDS = 16,
+    SHT_SHARDS = 16,
 };
 
 struct entry {
@@ -42,8 +42,8 @@ struct shard {
     struct entry *sweep; /* the next one to be looked at for its expiry; NULL: from the oldest on */
 };
 
-struct table {
-    struct table *next;
+struct sht {
+    struct sht *next;
     struct str name;
     int64_t size_bits;
     int64_t lifetime; /* seconds; 0: for ever */
@@ -59,11 +59,11 @@ struct table {
     size_t bytes_max;
     atomic_size_t bytes;
     struct log_gate full, left_locked;
-    struct shard shards[TABLE_SHARDS];
+    struct shard shards[SHT_SHARDS];
 };
 
-MUST_USE enum err table_open(struct table *table, uint64_t seed, size_t bytes_max);
-void table_close(struct table *table);
+MUST_USE enum err sht_open(struct sht *table, uint64_t seed, size_t bytes_max);
+void sht_close(struct sht *table);
 
 static inline struct str entry_key(const struct entry *entry)
 {
@@ -80,21 +80,21 @@ struct value entry_value(const struct entry *entry);
 int64_t entry_seconds_left(const struct entry *entry, msec now);
 
 /* The value, its text copied; null when there is none, or what the table has in its place. */
-MUST_USE enum err table_get(struct table *table, struct str key, msec now, struct arena *arena,
+MUST_USE enum err sht_get(struct sht *table, struct str key, msec now, struct arena *arena,
                             struct value *out);
 /* Null removes. `lifetime` in seconds replaces that of the table; LIFETIME_OF_TABLE does not. */
 #define LIFETIME_OF_TABLE INT64_MIN
-MUST_USE enum err table_set(struct table *table, struct str key, const struct value *value,
+MUST_USE enum err sht_set(struct sht *table, struct str key, const struct value *value,
                             int64_t lifetime, msec now);
 /* Adds to a number and tells the sum; null when there is none. */
-MUST_USE enum err table_add(struct table *table, struct str key, int32_t amount, msec now,
+MUST_USE enum err sht_add(struct sht *table, struct str key, int32_t amount, msec now,
                             struct value *out);
-int64_t table_seconds_left(struct table *table, struct str key, msec now);
+int64_t sht_seconds_left(struct sht *table, struct str key, msec now);
 /* ERR_NOT_FOUND. 0 and less: for ever. */
-MUST_USE enum err table_set_expiry(struct table *table, struct str key, int64_t seconds, msec now);
-void table_remove(struct table *table, struct str key, msec now);
-void table_clear(struct table *table);
-size_t table_count(struct table *table);
+MUST_USE enum err sht_set_expiry(struct sht *table, struct str key, int64_t seconds, msec now);
+void sht_remove(struct sht *table, struct str key, msec now);
+void sht_clear(struct sht *table);
+size_t sht_count(struct sht *table);
 
 /* What is done with an entry that was looked at; the shard is locked meanwhile. */
 enum visit {
@@ -102,25 +102,25 @@ enum visit {
     VISIT_REMOVE,
     VISIT_STOP,
 };
-typedef enum visit table_visit_fn(void *context, const struct entry *entry);
+typedef enum visit sht_visit_fn(void *context, const struct entry *entry);
 /* All that have not expired. */
-void table_each(struct table *table, msec now, table_visit_fn *visit, void *context);
+void sht_each(struct sht *table, msec now, sht_visit_fn *visit, void *context);
 
 /* Where an iterator is: behind the entry that it gave last. */
-struct table_place {
+struct sht_place {
     unsigned shard;
     uint64_t number_of;
 };
 /* Copies the next entry; `keep` must copy what it needs. False: there is none. */
-bool table_next(struct table *table, struct table_place *place, msec now,
+bool sht_next(struct sht *table, struct sht_place *place, msec now,
                 void (*keep)(void *context, const struct entry *entry), void *context);
 
 /*
  * Takes some entries that have expired out of one shard: a share of it that makes a round every
  * `rounds` calls. The list is linked by in_bucket; free() each.
  */
-struct entry *table_sweep(struct table *table, unsigned shard, unsigned rounds, msec now);
+struct entry *sht_sweep(struct sht *table, unsigned shard, unsigned rounds, msec now);
 
 /* sht_lock(): other threads wait, for a moment, until it is unlocked as often as it was locked. */
-void table_lock(struct table *table, struct str key, msec now);
-void table_unlock(struct table *table, struct str key, msec now);
+void sht_lock(struct sht *table, struct str key, msec now);
+void sht_unlock(struct sht *table, struct str key, msec now);
