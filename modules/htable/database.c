@@ -2,6 +2,8 @@
 /* Tables that are read from a database at the start, and written back at the end. */
 #include "htable.h"
 
+#include <stdlib.h>
+
 enum {
     SQL_MAX = 1024,
     NAME_MAX_LENGTH = 1024,
@@ -125,12 +127,22 @@ struct storing {
     struct str sql;
     msec now;
     uint64_t wall;
-    enum err err;
+    struct entry *copy; /* of the one to be written next; NULL: there was no memory */
 };
 
-static enum visit store_entry(void *context, const struct entry *entry)
+/* Nobody is to wait for a shard while a row is written: that is done with a copy. */
+static void copy_entry(void *context, const struct entry *entry)
 {
     struct storing *storing = context;
+    size_t size = sizeof *entry + entry->key_length + entry->text_length;
+
+    storing->copy = malloc(size);
+    if (storing->copy)
+        memcpy(storing->copy, entry, size);
+}
+
+static enum err store_entry(const struct storing *storing, const struct entry *entry)
+{
     struct value value = entry_value(entry);
     int64_t left = entry_seconds_left(entry, storing->now);
     char digits[16];
@@ -142,15 +154,26 @@ static enum visit store_entry(void *context, const struct entry *entry)
     values[1] = value_of_int(!entry->is_text);
     values[2] = value_of_str(entry->is_text ? value.text : writer_text(&w));
     values[3] = value_of_int(left ? (int64_t)storing->wall + left : 0);
-    storing->err = store_run(storing->htable->store, storing->sql, values, 4, NULL, NULL);
-    return storing->err ? VISIT_STOP : VISIT_ON;
+    return store_run(storing->htable->store, storing->sql, values, 4, NULL, NULL);
+}
+
+static enum err store_entries(struct storing *storing, struct sht *table)
+{
+    struct sht_place place = { 0 };
+    enum err err = ERR_NONE;
+
+    while (!err && sht_next(table, &place, storing->now, copy_entry, storing)) {
+        err = storing->copy ? store_entry(storing, storing->copy) : ERR_NOMEM;
+        free(storing->copy);
+    }
+    return err;
 }
 
 enum err htable_store(struct htable *htable, struct sht *table, msec now)
 {
     char sql[SQL_MAX];
     struct writer w = writer_over(sql, sizeof sql);
-    struct storing storing = { htable, { 0 }, now, server_wall_clock(htable->server), ERR_NONE };
+    struct storing storing = { htable, { 0 }, now, server_wall_clock(htable->server), NULL };
     enum err err;
 
     if (!str_is_empty(table->columns))
@@ -165,6 +188,5 @@ enum err htable_store(struct htable *htable, struct sht *table, msec now)
               STR_ARG(htable->key_value), STR_ARG(htable->expires));
     if ((err = writer_finish(&w, &storing.sql)))
         return err;
-    sht_each(table, now, store_entry, &storing);
-    return storing.err;
+    return store_entries(&storing, table);
 }
