@@ -202,7 +202,8 @@ enum err proxy_reply(struct proxy *proxy, struct request *request, unsigned stat
     proxy_flight_enter(flight, proxy);
     if ((err = write_reply(flight, &reply, &bytes)))
         return err;
-    request->reply_headers = (struct str){ 0 };
+    if (status > 100) /* that may come by itself, before the reply that they were meant for */
+        request->reply_headers = (struct str){ 0 };
     if (request->txn)
         return reply_in_txn(flight, status, reason, bytes);
     request->last_status = status;
