@@ -12,7 +12,6 @@ enum setting_kind {
     SETTING_NUMBER,
     SETTING_TEXT,
     SETTING_CALL,
-    SETTING_IGNORED, /* `why` says what culvert does instead */
 };
 
 struct setting_row {
@@ -20,7 +19,6 @@ struct setting_row {
     enum setting_kind kind;
     size_t offset;
     setting_fn *set;
-    const char *why;
 };
 
 static enum err set_listen(struct settings *settings, const struct script_setting *setting,
@@ -33,18 +31,10 @@ static enum err set_udp_mtu_transport(struct settings *settings,
                                       const struct script_setting *setting,
                                       const struct script_place *place);
 
-#define NUMBER(name, field) { name, SETTING_NUMBER, offsetof(struct settings, field), NULL, NULL }
-#define TEXT(name, field) { name, SETTING_TEXT, offsetof(struct settings, field), NULL, NULL }
-#define CALL(name, function) { name, SETTING_CALL, 0, function, NULL }
-#define IGNORED(name, why) { name, SETTING_IGNORED, 0, NULL, why }
+#define NUMBER(name, field) { name, SETTING_NUMBER, offsetof(struct settings, field), NULL }
+#define TEXT(name, field) { name, SETTING_TEXT, offsetof(struct settings, field), NULL }
+#define CALL(name, function) { name, SETTING_CALL, 0, function }
 
-#define NO_PROCESSES "culvert is one process; threads are set with -n or workers="
-#define NO_POOLS "memory grows and shrinks as needed"
-#define NO_COLLECTION "the name used longest ago makes room"
-#define OWN_OUTAGES "the list of failed destinations has a fixed size"
-#define ALL_FAILURES "every kind of failure counts; a failed destination is tried last, not left out"
-#define NO_SCTP "there is no SCTP"
-#define NO_NAMES "names of peers are never looked up to judge them"
 
 static const struct setting_row rows[] = {
     CALL("listen", set_listen),
@@ -170,63 +160,6 @@ static const struct setting_row rows[] = {
     NUMBER("sdp_max_attributes", sdp_attributes_max),
     NUMBER("sdp_max_candidates", sdp_candidates_max),
 
-    IGNORED("children", NO_PROCESSES),
-    IGNORED("tcp_children", NO_PROCESSES),
-    IGNORED("socket_workers", NO_PROCESSES),
-    IGNORED("async_workers", "nothing blocks a worker, so none are set aside"),
-    IGNORED("shm", NO_POOLS),
-    IGNORED("shm_mem", NO_POOLS),
-    IGNORED("shm_mem_size", NO_POOLS),
-    IGNORED("shm_force_alloc", NO_POOLS),
-    IGNORED("mlock_pages", NO_POOLS),
-    IGNORED("mem_join", NO_POOLS),
-    IGNORED("mem_safety", NO_POOLS),
-    IGNORED("mem_summary", NO_POOLS),
-    IGNORED("memlog", NO_POOLS),
-    IGNORED("mem_log", NO_POOLS),
-    IGNORED("memdbg", NO_POOLS),
-    IGNORED("mem_dbg", NO_POOLS),
-    IGNORED("dns", NO_NAMES),
-    IGNORED("rev_dns", NO_NAMES),
-    IGNORED("auto_aliases", NO_NAMES),
-    IGNORED("check_via", "a response is matched by its transaction"),
-    IGNORED("reply_to_via", "replies go where the request came from"),
-    IGNORED("sip_warning", "no Warning header is added"),
-    IGNORED("maxbuffer", "receive buffers are sized by the kernel's limit"),
-    IGNORED("dns_slow_query_ms", "nobody waits for the DNS but the request that asks"),
-    IGNORED("dns_search_full_match", "what is found below a domain of the search list counts"),
-    IGNORED("dns_cache_gc_interval", NO_COLLECTION),
-    IGNORED("dns_cache_del_nonexp", NO_COLLECTION),
-    IGNORED("dns_cache_delete_nonexpired", NO_COLLECTION),
-    IGNORED("dns_cache_rec_pref", "the cache is filled by the DNS alone"),
-    IGNORED("dns_sctp_pref", NO_SCTP),
-    IGNORED("dns_sctp_preference", NO_SCTP),
-    IGNORED("dst_blocklist_init", "use_dst_blocklist decides"),
-    IGNORED("dst_blacklist_init", "use_dst_blocklist decides"),
-    IGNORED("dst_blocklist_mem", OWN_OUTAGES),
-    IGNORED("dst_blacklist_mem", OWN_OUTAGES),
-    IGNORED("dst_blocklist_gc_interval", OWN_OUTAGES),
-    IGNORED("dst_blacklist_gc_interval", OWN_OUTAGES),
-    IGNORED("dst_blocklist_udp_imask", ALL_FAILURES),
-    IGNORED("dst_blocklist_tcp_imask", ALL_FAILURES),
-    IGNORED("dst_blocklist_tls_imask", ALL_FAILURES),
-    IGNORED("dst_blocklist_sctp_imask", NO_SCTP),
-    IGNORED("tls_send_timeout", "tcp_send_timeout holds for TLS too"),
-    IGNORED("tls_client_domain_avp", "the profile is that of the peer's domain"),
-    IGNORED("disable_core_dump", "core files follow the limits of the system"),
-    IGNORED("tos", "signalling is sent with the system's default"),
-    IGNORED("tcp_poll_method", "the best method of the system is used"),
-    IGNORED("tcp_accept_aliases", "connections are reused by the flow of the registration"),
-    IGNORED("tcp_accept_no_cl", "a stream message needs its Content-Length"),
-    IGNORED("exit_timeout", "a stop takes as long as the open writes need"),
-    IGNORED("ser_kill_timeout", "a stop takes as long as the open writes need"),
-    IGNORED("syn_branch", "branches are always unique"),
-    IGNORED("fifo", "use culvertctl"),
-    IGNORED("fifo_dir", "use culvertctl"),
-    IGNORED("fifo_mode", "use culvertctl"),
-    IGNORED("unix_sock", "use culvertctl"),
-    IGNORED("unix_sock_children", "use culvertctl"),
-    IGNORED("unix_tx_timeout", "use culvertctl"),
 };
 
 static const struct setting_row *find_row(struct str name)
@@ -359,20 +292,15 @@ const struct value *settings_custom(const struct settings *settings, struct str 
     return NULL;
 }
 
-static enum err set_without_effect(struct str name, const char *why)
-{
-    log_notice("setting " STR_FMT " has no effect: %s", STR_ARG(name), why);
-    return ERR_NONE;
-}
-
 /* What has no row: nothing to do, or the operator's own. */
 static enum err set_other(struct settings *settings, const struct script_setting *setting)
 {
     const char *why = settings_why_ignored(setting->name);
 
-    if (why)
-        return set_without_effect(setting->name, why);
-    return is_custom(setting->name) ? set_custom(settings, setting) : ERR_NOT_FOUND;
+    if (!why)
+        return is_custom(setting->name) ? set_custom(settings, setting) : ERR_NOT_FOUND;
+    log_notice("setting " STR_FMT " has no effect: %s", STR_ARG(setting->name), why);
+    return ERR_NONE;
 }
 
 enum err settings_set(struct settings *settings, const struct script_setting *setting,
@@ -382,8 +310,6 @@ enum err settings_set(struct settings *settings, const struct script_setting *se
 
     if (!row)
         return set_other(settings, setting);
-    if (row->kind == SETTING_IGNORED)
-        return set_without_effect(setting->name, row->why);
     if (setting->value_count == 0) {
         script_complain(place, "%s needs a value", row->name);
         return ERR_SYNTAX;

@@ -4,6 +4,10 @@
 
 #define NO_PROCESSES "culvert is one process; threads are set with -n or workers="
 #define NO_POOLS "memory grows and shrinks as needed"
+#define NO_COLLECTION "the name used longest ago makes room"
+#define OWN_OUTAGES "the list of failed destinations has a fixed size"
+#define ALL_FAILURES "every kind of failure counts; a failed destination is tried last, not left out"
+#define NO_NAMES "names of peers are never looked up to judge them"
 #define NO_REALTIME "threads run with the priority that the system gives the process"
 #define NO_SCTP "SCTP is not among the transports"
 #define NO_KEMI "routing is defined by this script"
@@ -20,6 +24,64 @@ struct ignored_row {
 };
 
 static const struct ignored_row rows[] = {
+    { "children", NO_PROCESSES },
+    { "tcp_children", NO_PROCESSES },
+    { "socket_workers", NO_PROCESSES },
+    { "async_workers", "nothing blocks a worker, so none are set aside" },
+    { "shm", NO_POOLS },
+    { "shm_mem", NO_POOLS },
+    { "shm_mem_size", NO_POOLS },
+    { "shm_force_alloc", NO_POOLS },
+    { "mlock_pages", NO_POOLS },
+    { "mem_join", NO_POOLS },
+    { "mem_safety", NO_POOLS },
+    { "mem_summary", NO_POOLS },
+    { "memlog", NO_POOLS },
+    { "mem_log", NO_POOLS },
+    { "memdbg", NO_POOLS },
+    { "mem_dbg", NO_POOLS },
+    { "dns", NO_NAMES },
+    { "rev_dns", NO_NAMES },
+    { "auto_aliases", NO_NAMES },
+    { "check_via", "a response is matched by its transaction" },
+    { "reply_to_via", "replies go where the request came from" },
+    { "sip_warning", "no Warning header is added" },
+    { "maxbuffer", "receive buffers are sized by the kernel's limit" },
+    { "dns_slow_query_ms", "nobody waits for the DNS but the request that asks" },
+    { "dns_search_full_match", "what is found below a domain of the search list counts" },
+    { "dns_cache_gc_interval", NO_COLLECTION },
+    { "dns_cache_del_nonexp", NO_COLLECTION },
+    { "dns_cache_delete_nonexpired", NO_COLLECTION },
+    { "dns_cache_rec_pref", "the cache is filled by the DNS alone" },
+    { "dns_sctp_pref", NO_SCTP },
+    { "dns_sctp_preference", NO_SCTP },
+    { "dst_blocklist_init", "use_dst_blocklist decides" },
+    { "dst_blacklist_init", "use_dst_blocklist decides" },
+    { "dst_blocklist_mem", OWN_OUTAGES },
+    { "dst_blacklist_mem", OWN_OUTAGES },
+    { "dst_blocklist_gc_interval", OWN_OUTAGES },
+    { "dst_blacklist_gc_interval", OWN_OUTAGES },
+    { "dst_blocklist_udp_imask", ALL_FAILURES },
+    { "dst_blocklist_tcp_imask", ALL_FAILURES },
+    { "dst_blocklist_tls_imask", ALL_FAILURES },
+    { "dst_blocklist_sctp_imask", NO_SCTP },
+    { "tls_send_timeout", "tcp_send_timeout holds for TLS too" },
+    { "tls_client_domain_avp", "the profile is that of the peer's domain" },
+    { "disable_core_dump", "core files follow the limits of the system" },
+    { "tos", "signalling is sent with the system's default" },
+    { "tcp_poll_method", "the best method of the system is used" },
+    { "tcp_accept_aliases", "connections are reused by the flow of the registration" },
+    { "tcp_accept_no_cl", "a stream message needs its Content-Length" },
+    { "exit_timeout", "a stop takes as long as the open writes need" },
+    { "ser_kill_timeout", "a stop takes as long as the open writes need" },
+    { "syn_branch", "branches are always unique" },
+    { "fifo", "use culvertctl" },
+    { "fifo_dir", "use culvertctl" },
+    { "fifo_mode", "use culvertctl" },
+    { "unix_sock", "use culvertctl" },
+    { "unix_sock_children", "use culvertctl" },
+    { "unix_tx_timeout", "use culvertctl" },
+
     { "async_nonblock", NO_PROCESSES },
     { "async_usleep", NO_PROCESSES },
     { "async_workers_group", NO_PROCESSES },
