@@ -197,6 +197,7 @@ const struct sip_hdr *sip_msg_find(const struct sip_msg *msg, enum sip_hdr_id id
 /* The same by name (full or compact), for headers outside the table too. */
 const struct sip_hdr *sip_msg_find_name(const struct sip_msg *msg, struct str name,
                                         const struct sip_hdr *after);
+unsigned sip_msg_count_name(const struct sip_msg *msg, struct str name);
 /* The value of the first header of an id; empty when there is none. */
 struct str sip_msg_value(const struct sip_msg *msg, enum sip_hdr_id id);
 

@@ -102,16 +102,6 @@ static enum err get_ua(const struct variable_use *use, struct value *out)
 
 /* ---- any header: $hdr(n), $hdrc(n), $hfl(n), $hflc(n) ---- */
 
-static unsigned count_headers(const struct sip_msg *msg, struct str name)
-{
-    const struct sip_hdr *hdr = NULL;
-    unsigned count = 0;
-
-    while ((hdr = sip_msg_find_name(msg, name, hdr)))
-        count++;
-    return count;
-}
-
 /* All of them, with commas between. */
 static enum err join_headers(const struct variable_use *use, struct value *out)
 {
@@ -136,7 +126,7 @@ static enum err get_hdr(const struct variable_use *use, struct value *out)
     if (use->is_all)
         return join_headers(use, out);
     if (index < 0)
-        index += (int)count_headers(msg, use->inner);
+        index += (int)sip_msg_count_name(msg, use->inner);
     if (index < 0)
         return give_null(out);
     do {
@@ -147,7 +137,7 @@ static enum err get_hdr(const struct variable_use *use, struct value *out)
 
 static enum err get_hdrc(const struct variable_use *use, struct value *out)
 {
-    return give_int(out, count_headers(use->run->msg, use->inner));
+    return give_int(out, sip_msg_count_name(use->run->msg, use->inner));
 }
 
 /* The n-th of the comma-separated values of all headers of that name; counts them too. */

@@ -262,16 +262,6 @@ static enum err set_vn(const struct variable_use *use, const struct value *value
 
 /* ---- $cnt($avp(x)): how many values ---- */
 
-static unsigned count_headers(const struct sip_msg *msg, struct str name)
-{
-    const struct sip_hdr *hdr = NULL;
-    unsigned count = 0;
-
-    while ((hdr = sip_msg_find_name(msg, name, hdr)))
-        count++;
-    return count;
-}
-
 static enum err get_cnt(const struct variable_use *use, struct value *out)
 {
     const struct variable_ref *ref = use->object;
@@ -287,7 +277,7 @@ static enum err get_cnt(const struct variable_use *use, struct value *out)
         err = avp_name_of(&counted, &name);
         count = err ? 0 : count_avps(&use->run->request->avps, &name);
     } else if (!err && str_eq(kind, STR("hdr"))) {
-        count = count_headers(use->run->msg, counted.inner);
+        count = sip_msg_count_name(use->run->msg, counted.inner);
     } else if (!err && !xavp_count_of(use->run, kind, counted.inner, &count)) {
         err = ERR_UNSUPPORTED;
     }

@@ -31,6 +31,16 @@ const struct sip_hdr *sip_msg_find_name(const struct sip_msg *msg, struct str na
     return hdr;
 }
 
+unsigned sip_msg_count_name(const struct sip_msg *msg, struct str name)
+{
+    const struct sip_hdr *hdr = NULL;
+    unsigned count = 0;
+
+    while ((hdr = sip_msg_find_name(msg, name, hdr)))
+        count++;
+    return count;
+}
+
 struct str sip_msg_value(const struct sip_msg *msg, enum sip_hdr_id id)
 {
     const struct sip_hdr *hdr = sip_msg_find(msg, id, NULL);
