@@ -58,6 +58,12 @@ struct call {
     unsigned arg_count;
 };
 
+/* The text of an argument; empty when it was not given. */
+static inline struct str call_text(const struct call *call, unsigned index)
+{
+    return index < call->arg_count ? call->args[index].value.text : (struct str){ 0 };
+}
+
 /* Where in a script something stands; for messages of prepare functions. */
 struct script_place;
 void script_complain(const struct script_place *place, const char *format, ...) PRINTF_LIKE(2, 3);

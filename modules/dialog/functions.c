@@ -6,11 +6,6 @@ static const struct dialog_module *state_of(const struct call *call)
     return module_state(call->module);
 }
 
-static struct str text_arg(const struct call *call, unsigned index)
-{
-    return index < call->arg_count ? call->args[index].value.text : STR("");
-}
-
 /* ---- following ---- */
 
 static enum verdict dlg_manage(struct call *call)
@@ -29,8 +24,8 @@ static enum verdict is_known_dlg(struct call *call)
 
 static enum verdict dlg_get(struct call *call)
 {
-    struct dialog *dialog = worker_find_dialog(call->run->worker, text_arg(call, 0),
-                                               text_arg(call, 1), text_arg(call, 2));
+    struct dialog *dialog = worker_find_dialog(call->run->worker, call_text(call, 0),
+                                               call_text(call, 1), call_text(call, 2));
 
     if (!dialog)
         return VERDICT_FALSE;
@@ -42,8 +37,8 @@ static enum verdict dlg_get(struct call *call)
 
 static enum verdict set_dlg_profile(struct call *call)
 {
-    struct profile *profile = profile_find(state_of(call), text_arg(call, 0));
-    struct str value = text_arg(call, 1);
+    struct profile *profile = profile_find(state_of(call), call_text(call, 0));
+    struct str value = call_text(call, 1);
 
     if (!profile || profile_has_value(profile) != (value.len > 0))
         return VERDICT_ERROR;
@@ -52,17 +47,17 @@ static enum verdict set_dlg_profile(struct call *call)
 
 static enum verdict unset_dlg_profile(struct call *call)
 {
-    struct profile *profile = profile_find(state_of(call), text_arg(call, 0));
+    struct profile *profile = profile_find(state_of(call), call_text(call, 0));
 
     return verdict_if(profile && context_remove_note(call->module, call->run, profile,
-                                                     text_arg(call, 1)));
+                                                     call_text(call, 1)));
 }
 
 static enum verdict is_in_profile(struct call *call)
 {
-    struct profile *profile = profile_find(state_of(call), text_arg(call, 0));
+    struct profile *profile = profile_find(state_of(call), call_text(call, 0));
     struct dialog *dialog = run_dialog(call->run);
-    struct str value = text_arg(call, 1), ignored;
+    struct str value = call_text(call, 1), ignored;
 
     if (!profile)
         return VERDICT_ERROR;
@@ -74,13 +69,13 @@ static enum verdict is_in_profile(struct call *call)
 /* The last argument gets the number. */
 static enum verdict get_profile_size(struct call *call)
 {
-    struct profile *profile = profile_find(state_of(call), text_arg(call, 0));
+    struct profile *profile = profile_find(state_of(call), call_text(call, 0));
     unsigned last = call->arg_count - 1;
     struct value size;
 
     if (!profile)
         return VERDICT_ERROR;
-    size = value_of_int(profile_size(profile, last > 1 ? text_arg(call, 1) : STR("")));
+    size = value_of_int(profile_size(profile, last > 1 ? call_text(call, 1) : STR("")));
     return verdict_of(variable_set(call->run, call->args[last].object, &size));
 }
 
@@ -136,7 +131,7 @@ static bool is_ping_property(struct str name)
 static enum verdict set_property(struct call *call, bool is_set)
 {
     struct dialog *dialog = run_dialog(call->run);
-    struct str name = text_arg(call, 0);
+    struct str name = call_text(call, 0);
 
     if (is_ping_property(name) && is_set)
         return verdict_of(
@@ -209,10 +204,10 @@ static void set_timeouts(struct worker *worker, void *context)
 static enum verdict dlg_set_timeout_by_profile(struct call *call)
 {
     unsigned last = call->arg_count - 1;
-    struct str value = last > 1 ? text_arg(call, 1) : STR("");
+    struct str value = last > 1 ? call_text(call, 1) : STR("");
     int64_t seconds = call->args[last].value.number;
     struct server *server = run_server(call->run);
-    struct new_timeout wish = { .profile = profile_find(state_of(call), text_arg(call, 0)) };
+    struct new_timeout wish = { .profile = profile_find(state_of(call), call_text(call, 0)) };
     enum err err = ERR_NONE;
 
     if (!wish.profile || seconds <= 0 || value.len > sizeof wish.value)
@@ -248,11 +243,11 @@ static unsigned sides_of(struct str name)
 static enum verdict dlg_bye(struct call *call)
 {
     struct dialog *dialog = run_dialog(call->run);
-    unsigned sides = sides_of(text_arg(call, 0));
+    unsigned sides = sides_of(call_text(call, 0));
 
     if (!sides)
         log_error("dlg_bye: \"" STR_FMT "\" is neither caller, callee nor all",
-                  STR_ARG(text_arg(call, 0)));
+                  STR_ARG(call_text(call, 0)));
     return verdict_if(dialog && sides &&
                       !dialog_hang_up(call->run->worker, dialog, DIALOG_END_REQUEST, sides,
                                       STR("")));
@@ -274,8 +269,8 @@ static enum verdict dlg_set_ruri(struct call *call)
 
 static struct dialog *dialog_by_call(const struct call *call)
 {
-    return worker_find_dialog(call->run->worker, text_arg(call, 0), text_arg(call, 1),
-                              text_arg(call, 2));
+    return worker_find_dialog(call->run->worker, call_text(call, 0), call_text(call, 1),
+                              call_text(call, 2));
 }
 
 static enum verdict dlg_set_var(struct call *call)
@@ -283,14 +278,14 @@ static enum verdict dlg_set_var(struct call *call)
     struct dialog *dialog = dialog_by_call(call);
 
     return verdict_if(dialog &&
-                      !dialog_set_note(dialog, NULL, text_arg(call, 3), text_arg(call, 4)));
+                      !dialog_set_note(dialog, NULL, call_text(call, 3), call_text(call, 4)));
 }
 
 static enum verdict dlg_get_var(struct call *call)
 {
     const struct dialog *dialog = dialog_by_call(call);
     const struct dialog_note *note =
-        dialog ? dialog_find_note(dialog, NULL, text_arg(call, 3)) : NULL;
+        dialog ? dialog_find_note(dialog, NULL, call_text(call, 3)) : NULL;
     struct value value = note ? value_of_str(note->value) : value_null();
 
     if (!note)

@@ -165,7 +165,7 @@ static enum verdict remove_by(struct call *call, struct sht *table, const struct
 static enum verdict rm_re(struct call *call, bool in_values)
 {
     struct str text;
-    struct sht *table = htable_split(call->module, text_arg(call, 0), &text);
+    struct sht *table = htable_split(call->module, call_text(call, 0), &text);
     struct match match;
     enum verdict verdict;
 
@@ -188,11 +188,11 @@ LOCAL(rm_value_re)
 
 static enum verdict rm_match(struct call *call, bool in_values)
 {
-    struct sht *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, call_text(call, 0));
     struct match match;
     enum verdict verdict = VERDICT_FALSE;
 
-    if (!table || match_make(text_arg(call, 1), text_arg(call, 2), &match))
+    if (!table || match_make(call_text(call, 1), call_text(call, 2), &match))
         return VERDICT_FALSE;
     if (match.kind == MATCH_REGEX || match.kind == MATCH_START)
         verdict = remove_by(call, table, &match, in_values);
@@ -212,11 +212,11 @@ LOCAL(rm_value)
 
 static enum verdict has(struct call *call, bool in_values)
 {
-    struct sht *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, call_text(call, 0));
     struct match match;
     bool found;
 
-    if (!table || match_make(text_arg(call, 1), text_arg(call, 2), &match))
+    if (!table || match_make(call_text(call, 1), call_text(call, 2), &match))
         return VERDICT_FALSE;
     found = match_any(table, &match, in_values, run_now(call->run));
     match_free(&match);
@@ -237,27 +237,27 @@ LOCAL(has_value)
 
 LOCAL(rm)
 {
-    struct sht *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, call_text(call, 0));
 
     if (!table)
         return VERDICT_FALSE;
-    sht_remove(table, text_arg(call, 1), run_now(call->run));
+    sht_remove(table, call_text(call, 1), run_now(call->run));
     return VERDICT_TRUE;
 }
 
 static enum verdict set_with_expiry(struct call *call, const struct value *value)
 {
-    struct sht *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, call_text(call, 0));
 
     if (!table)
         return VERDICT_FALSE;
-    return verdict_of(sht_set(table, text_arg(call, 1), value, call->args[3].value.number,
+    return verdict_of(sht_set(table, call_text(call, 1), value, call->args[3].value.number,
                                 run_now(call->run)));
 }
 
 LOCAL(setxs)
 {
-    struct value value = value_of_str(text_arg(call, 2));
+    struct value value = value_of_str(call_text(call, 2));
 
     return set_with_expiry(call, &value);
 }
@@ -271,7 +271,7 @@ LOCAL(setxi)
 
 LOCAL(reset)
 {
-    struct sht *table = htable_find(call->module, text_arg(call, 0));
+    struct sht *table = htable_find(call->module, call_text(call, 0));
 
     if (!table)
         return VERDICT_FALSE;
@@ -282,7 +282,7 @@ LOCAL(reset)
 LOCAL(lock)
 {
     struct str key;
-    struct sht *table = htable_split(call->module, text_arg(call, 0), &key);
+    struct sht *table = htable_split(call->module, call_text(call, 0), &key);
 
     if (table)
         sht_lock(table, key, run_now(call->run));
@@ -292,7 +292,7 @@ LOCAL(lock)
 LOCAL(unlock)
 {
     struct str key;
-    struct sht *table = htable_split(call->module, text_arg(call, 0), &key);
+    struct sht *table = htable_split(call->module, call_text(call, 0), &key);
 
     if (table)
         sht_unlock(table, key, run_now(call->run));

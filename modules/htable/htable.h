@@ -38,11 +38,6 @@ struct htable_notes {
     const struct entry *record;
 };
 
-static inline struct str text_arg(const struct call *call, unsigned index)
-{
-    return call->args[index].value.text;
-}
-
 /* NULL: there is none of that name. */
 struct sht *htable_find(const struct module *module, struct str name);
 /* NULL: no memory. */

@@ -17,7 +17,7 @@ static struct iterator *find(const struct module *module, struct request *reques
 
 static struct iterator *of_call(const struct call *call)
 {
-    struct str name = text_arg(call, 0);
+    struct str name = call_text(call, 0);
     struct iterator *iterator =
         name.len ? find(call->module, call->run->request, name) : NULL;
 
@@ -29,17 +29,17 @@ static struct iterator *of_call(const struct call *call)
 
 FUNCTION(iterator_start)
 {
-    struct sht *table = htable_find(call->module, text_arg(call, 1));
+    struct sht *table = htable_find(call->module, call_text(call, 1));
     struct request *request = call->run->request;
     struct iterator *iterator;
     struct str name;
 
-    if (!table || str_is_empty(text_arg(call, 0)))
+    if (!table || str_is_empty(call_text(call, 0)))
         return VERDICT_FALSE;
-    iterator = find(call->module, request, text_arg(call, 0));
+    iterator = find(call->module, request, call_text(call, 0));
     if (!iterator)
         iterator = find(call->module, request, STR(""));
-    if (!iterator || str_copy(&request->arena, text_arg(call, 0), &name))
+    if (!iterator || str_copy(&request->arena, call_text(call, 0), &name))
         return VERDICT_ERROR;
     *iterator = (struct iterator){
         .name = name,

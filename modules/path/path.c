@@ -133,18 +133,13 @@ static bool is_clean(struct str text)
            !str_find_char(text, ' ');
 }
 
-static struct str text_arg(const struct call *call, unsigned index)
-{
-    return index < call->arg_count ? call->args[index].value.text : (struct str){ 0 };
-}
-
 static enum verdict ask(struct call *call, bool tells_source)
 {
     const struct path *path = module_state(call->module);
     struct run *run = call->run;
     struct arena *arena = &run->request->arena;
     struct wish *wish = arena_zalloc(arena, sizeof *wish);
-    struct str user = text_arg(call, 0), params = text_arg(call, 1);
+    struct str user = call_text(call, 0), params = call_text(call, 1);
 
     if (!wish || !is_clean(user) || !is_clean(params) || run->request->slots[path->slot])
         return VERDICT_ERROR;

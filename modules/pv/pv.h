@@ -11,11 +11,6 @@ struct pv {
     unsigned slot;              /* of the target that $sbranch() writes */
 };
 
-static inline struct str text_arg(const struct call *call, unsigned index)
-{
-    return call->args[index].value.text;
-}
-
 /* shared.c */
 MUST_USE enum err shared_vars_create(struct shared_vars **out);
 void shared_vars_destroy(struct shared_vars *vars);

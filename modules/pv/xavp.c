@@ -88,10 +88,10 @@ static enum verdict explode(struct call *call, char kind)
     struct arena *arena = &call->run->request->arena;
     const struct value none = value_null();
     struct xavp *root;
-    enum err err = xavp_push(lists_of(call, kind), arena, text_arg(call, 1), &none, &root);
+    enum err err = xavp_push(lists_of(call, kind), arena, call_text(call, 1), &none, &root);
 
     if (!err)
-        err = add_pairs(&root->fields, arena, text_arg(call, 0));
+        err = add_pairs(&root->fields, arena, call_text(call, 0));
     return verdict_of(err);
 }
 
@@ -125,7 +125,7 @@ static enum err write_pairs(struct arena *arena, const struct xavp *field, struc
 
 static enum verdict implode(struct call *call, char kind)
 {
-    const struct xavp *root = xavp_find(lists_of(call, kind), text_arg(call, 0), 0);
+    const struct xavp *root = xavp_find(lists_of(call, kind), call_text(call, 0), 0);
     struct str text;
     struct value value;
 
@@ -150,8 +150,8 @@ FUNCTION(xavu_implode)
 FUNCTION(xavp_slist_explode)
 {
     struct arena *arena = &call->run->request->arena;
-    struct str rest = text_arg(call, 0), separator = text_arg(call, 1), word;
-    bool trims = str_find_char(text_arg(call, 2), 't');
+    struct str rest = call_text(call, 0), separator = call_text(call, 1), word;
+    bool trims = str_find_char(call_text(call, 2), 't');
     enum err err = ERR_NONE;
     bool is_last = false;
 
@@ -164,7 +164,7 @@ FUNCTION(xavp_slist_explode)
         if (is_last)
             word = rest;
         value = value_of_str(trims ? str_trim(word) : word);
-        err = xavp_push(lists_of(call, 'p'), arena, text_arg(call, 3), &value, NULL);
+        err = xavp_push(lists_of(call, 'p'), arena, call_text(call, 3), &value, NULL);
     }
     return verdict_of(err);
 }
@@ -174,7 +174,7 @@ FUNCTION(xavp_slist_explode)
 static enum verdict rm(struct call *call, char kind)
 {
     struct xavps *list = lists_of(call, kind);
-    struct xavp *xavp = xavp_find(list, text_arg(call, 0), 0);
+    struct xavp *xavp = xavp_find(list, call_text(call, 0), 0);
 
     if (xavp)
         xavp_remove(list, xavp);
@@ -193,8 +193,8 @@ FUNCTION(xavi_rm)
 
 static enum verdict child_rm(struct call *call, char kind)
 {
-    struct xavp *root = xavp_find(lists_of(call, kind), text_arg(call, 0), 0);
-    struct xavp *field = root ? xavp_find(&root->fields, text_arg(call, 1), 0) : NULL;
+    struct xavp *root = xavp_find(lists_of(call, kind), call_text(call, 0), 0);
+    struct xavp *field = root ? xavp_find(&root->fields, call_text(call, 1), 0) : NULL;
 
     if (field)
         xavp_remove(&root->fields, field);
@@ -216,21 +216,21 @@ static enum verdict child_set(struct call *call, char kind, const struct value *
 {
     struct arena *arena = &call->run->request->arena;
     struct xavps *list = lists_of(call, kind);
-    struct xavp *root = xavp_find(list, text_arg(call, 0), 0), *field;
+    struct xavp *root = xavp_find(list, call_text(call, 0), 0), *field;
     const struct value none = value_null();
 
-    if (!root && xavp_push(list, arena, text_arg(call, 0), &none, &root))
+    if (!root && xavp_push(list, arena, call_text(call, 0), &none, &root))
         return VERDICT_ERROR;
-    field = xavp_find(&root->fields, text_arg(call, 1), 0);
+    field = xavp_find(&root->fields, call_text(call, 1), 0);
     return verdict_of(field ? xavp_set(field, arena, value)
-                            : xavp_push(&root->fields, arena, text_arg(call, 1), value, NULL));
+                            : xavp_push(&root->fields, arena, call_text(call, 1), value, NULL));
 }
 
 static enum verdict child_seti(struct call *call, char kind)
 {
     struct value value = value_of_int(0);
 
-    if (str_to_int(str_trim(text_arg(call, 2)), INT32_MIN, UINT32_MAX, &value.number))
+    if (str_to_int(str_trim(call_text(call, 2)), INT32_MIN, UINT32_MAX, &value.number))
         return VERDICT_FALSE;
     return child_set(call, kind, &value);
 }
@@ -270,16 +270,16 @@ FUNCTION(xavp_copy)
 {
     struct arena *arena = &call->run->request->arena;
     struct xavps *list = lists_of(call, 'p');
-    const struct xavp *from = xavp_find(list, text_arg(call, 0), call->args[1].value.number);
+    const struct xavp *from = xavp_find(list, call_text(call, 0), call->args[1].value.number);
     struct xavp *into;
     enum err err = ERR_NONE;
 
     if (!from)
         return VERDICT_FALSE;
     if (call->arg_count > 3)
-        into = xavp_find(list, text_arg(call, 2), call->args[3].value.number);
+        into = xavp_find(list, call_text(call, 2), call->args[3].value.number);
     else
-        err = xavp_push(list, arena, text_arg(call, 2), &from->value, &into);
+        err = xavp_push(list, arena, call_text(call, 2), &from->value, &into);
     if (err || !into)
         return VERDICT_FALSE;
     return verdict_of(copy_fields(from->fields.first, &into->fields, arena));

@@ -9,11 +9,6 @@ enum {
     GRUU_TEMPORARY = 2,
 };
 
-static struct str text_arg(const struct call *call, unsigned index)
-{
-    return index < call->arg_count ? call->args[index].value.text : (struct str){ 0 };
-}
-
 static enum verdict store_text(struct call *call, unsigned index, struct str text)
 {
     struct value value = value_of_str(text);
@@ -30,8 +25,8 @@ enum verdict uri_param_any(struct call *call)
 
     if (sip_uri_parse(uri_current(call->run), &uri))
         return VERDICT_ERROR;
-    return verdict_if(sip_param_find(uri.params, text_arg(call, 0), &param) ||
-                      sip_param_find(uri.user, text_arg(call, 0), &param));
+    return verdict_if(sip_param_find(uri.params, call_text(call, 0), &param) ||
+                      sip_param_find(uri.user, call_text(call, 0), &param));
 }
 
 bool uri_params_without(struct writer *w, struct str params, struct str name)
@@ -59,7 +54,7 @@ enum verdict uri_param_rm(struct call *call)
 
     if (sip_uri_parse(uri_current(call->run), &uri))
         return VERDICT_ERROR;
-    if (!uri_params_without(&w, uri.params, text_arg(call, 0)) || writer_finish(&w, &uri.params))
+    if (!uri_params_without(&w, uri.params, call_text(call, 0)) || writer_finish(&w, &uri.params))
         return VERDICT_FALSE;
     return uri_change(call, &uri);
 }
@@ -70,7 +65,7 @@ enum verdict get_uri_param(struct call *call)
     struct sip_uri uri;
 
     if (sip_uri_parse(uri_current(call->run), &uri) ||
-        !sip_param_find(uri.params, text_arg(call, 0), &param))
+        !sip_param_find(uri.params, call_text(call, 0), &param))
         return VERDICT_FALSE;
     return store_text(call, 1, param.value);
 }
@@ -85,15 +80,15 @@ enum verdict tel2sip(struct call *call)
     struct sip_uri uri;
     struct str text;
 
-    if (sip_uri_parse(text_arg(call, 0), &uri))
+    if (sip_uri_parse(call_text(call, 0), &uri))
         return VERDICT_ERROR;
     if (uri.scheme != URI_TEL)
-        return store_text(call, 2, text_arg(call, 0));
+        return store_text(call, 2, call_text(call, 0));
     write_str(&w, STR("sip:"));
     uri_write_number(&w, uri.user);
     if (!str_is_empty(uri.params))
         write_fmt(&w, ";" STR_FMT, STR_ARG(uri.params));
-    write_fmt(&w, "@" STR_FMT ";user=phone", STR_ARG(text_arg(call, 1)));
+    write_fmt(&w, "@" STR_FMT ";user=phone", STR_ARG(call_text(call, 1)));
     return writer_finish(&w, &text) ? VERDICT_ERROR : store_text(call, 2, text);
 }
 
@@ -109,9 +104,9 @@ static enum verdict set_uri_part(struct call *call, bool is_host)
         sip_uri_parse(value.text, &uri))
         return VERDICT_ERROR;
     if (is_host)
-        uri.host = text_arg(call, 1);
+        uri.host = call_text(call, 1);
     else
-        uri.user = text_arg(call, 1);
+        uri.user = call_text(call, 1);
     sip_uri_write(&w, &uri);
     return writer_finish(&w, &text) ? VERDICT_ERROR : store_text(call, 0, text);
 }
@@ -149,22 +144,22 @@ static bool consists_of(struct str text, bool (*belongs)(char c), struct str mor
 
 enum verdict is_numeric(struct call *call)
 {
-    return verdict_if(consists_of(text_arg(call, 0), is_digit, STR("")));
+    return verdict_if(consists_of(call_text(call, 0), is_digit, STR("")));
 }
 
 enum verdict is_alphanum(struct call *call)
 {
-    return verdict_if(consists_of(text_arg(call, 0), is_alnum, STR("")));
+    return verdict_if(consists_of(call_text(call, 0), is_alnum, STR("")));
 }
 
 enum verdict is_alphanumex(struct call *call)
 {
-    return verdict_if(consists_of(text_arg(call, 0), is_alnum, text_arg(call, 1)));
+    return verdict_if(consists_of(call_text(call, 0), is_alnum, call_text(call, 1)));
 }
 
 enum verdict is_tel_number(struct call *call)
 {
-    struct str text = text_arg(call, 0);
+    struct str text = call_text(call, 0);
 
     if (text.len && text.ptr[0] == '+')
         text = str_skip(text, 1);
@@ -175,7 +170,7 @@ enum verdict is_uri(struct call *call)
 {
     struct sip_uri uri;
 
-    return verdict_if(!sip_uri_parse(text_arg(call, 0), &uri) && uri.scheme != URI_OTHER);
+    return verdict_if(!sip_uri_parse(call_text(call, 0), &uri) && uri.scheme != URI_OTHER);
 }
 
 enum verdict is_e164(struct call *call)
@@ -193,7 +188,7 @@ enum verdict cmp_uri(struct call *call)
 {
     struct sip_uri a, b;
 
-    if (sip_uri_parse(text_arg(call, 0), &a) || sip_uri_parse(text_arg(call, 1), &b))
+    if (sip_uri_parse(call_text(call, 0), &a) || sip_uri_parse(call_text(call, 1), &b))
         return VERDICT_ERROR;
     return verdict_if(sip_uri_equal(&a, &b));
 }
@@ -202,18 +197,18 @@ enum verdict cmp_aor(struct call *call)
 {
     struct sip_uri a, b;
 
-    if (sip_uri_parse(text_arg(call, 0), &a) || sip_uri_parse(text_arg(call, 1), &b))
+    if (sip_uri_parse(call_text(call, 0), &a) || sip_uri_parse(call_text(call, 1), &b))
         return VERDICT_ERROR;
     return verdict_if(str_eq(a.user, b.user) && str_ieq(a.host, b.host));
 }
 
 enum verdict cmp_hdr_name(struct call *call)
 {
-    enum sip_hdr_id id = sip_hdr_find_id(text_arg(call, 0));
+    enum sip_hdr_id id = sip_hdr_find_id(call_text(call, 0));
 
     if (id != SIP_HDR_OTHER)
-        return verdict_if(id == sip_hdr_find_id(text_arg(call, 1)));
-    return verdict_if(str_ieq(text_arg(call, 0), text_arg(call, 1)));
+        return verdict_if(id == sip_hdr_find_id(call_text(call, 1)));
+    return verdict_if(str_ieq(call_text(call, 0), call_text(call, 1)));
 }
 
 /* ---- the message ---- */
@@ -230,7 +225,7 @@ enum verdict is_reply(struct call *call)
 
 enum verdict is_gruu(struct call *call)
 {
-    struct str text = call->arg_count ? text_arg(call, 0) : uri_current(call->run);
+    struct str text = call->arg_count ? call_text(call, 0) : uri_current(call->run);
     struct sip_param gruu;
     struct sip_uri uri;
 
@@ -244,7 +239,7 @@ enum verdict is_supported(struct call *call)
     struct sip_values options = sip_values_of(call->run->msg, SIP_HDR_SUPPORTED);
 
     while (sip_values_next(&options)) {
-        if (str_ieq(options.value, text_arg(call, 0)))
+        if (str_ieq(options.value, call_text(call, 0)))
             return VERDICT_TRUE;
     }
     return VERDICT_FALSE;
@@ -284,8 +279,8 @@ enum verdict is_first_hop(struct call *call)
 enum verdict append_rpid_hf(struct call *call)
 {
     const struct siputils *state = module_state(call->module);
-    struct str prefix = call->arg_count > 1 ? text_arg(call, 0) : state->rpid_prefix;
-    struct str suffix = call->arg_count > 1 ? text_arg(call, 1) : state->rpid_suffix;
+    struct str prefix = call->arg_count > 1 ? call_text(call, 0) : state->rpid_prefix;
+    struct str suffix = call->arg_count > 1 ? call_text(call, 1) : state->rpid_suffix;
     struct run *run = call->run;
     struct value rpid;
     struct str line;

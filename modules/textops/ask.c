@@ -11,7 +11,7 @@ enum {
 
 enum verdict textops_is_present_hf(struct call *call)
 {
-    return verdict_if(sip_msg_find_name(call->run->msg, text_arg(call, 0), NULL));
+    return verdict_if(sip_msg_find_name(call->run->msg, call_text(call, 0), NULL));
 }
 
 enum verdict textops_is_present_hf_re(struct call *call)
@@ -91,9 +91,9 @@ enum verdict textops_has_body(struct call *call)
 
     if (str_is_empty(msg->body))
         return VERDICT_FALSE;
-    if (call->arg_count == 0 || sip_type_is(body.type, text_arg(call, 0)))
+    if (call->arg_count == 0 || sip_type_is(body.type, call_text(call, 0)))
         return VERDICT_TRUE;
-    err = sip_body_find(&body, text_arg(call, 0), &part);
+    err = sip_body_find(&body, call_text(call, 0), &part);
     return verdict_if(!err || err == ERR_EXISTS);
 }
 
@@ -121,7 +121,7 @@ enum verdict textops_is_privacy(struct call *call)
         struct str rest = values.value;
         struct sip_param kind;
         while (sip_param_next(&rest, &kind)) {
-            if (str_ieq(kind.name, text_arg(call, 0)))
+            if (str_ieq(kind.name, call_text(call, 0)))
                 return VERDICT_TRUE;
         }
     }

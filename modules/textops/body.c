@@ -36,13 +36,13 @@ enum err body_replace(struct run *run, struct str body, struct str type)
 
 enum verdict textops_set_body(struct call *call)
 {
-    return verdict_of(body_replace(call->run, text_arg(call, 0), text_arg(call, 1)));
+    return verdict_of(body_replace(call->run, call_text(call, 0), call_text(call, 1)));
 }
 
 /* set_reply_body(text, type): of the next reply that we make. */
 enum verdict textops_set_reply_body(struct call *call)
 {
-    return verdict_of(run_set_reply_body(call->run, text_arg(call, 0), text_arg(call, 1)));
+    return verdict_of(run_set_reply_body(call->run, call_text(call, 0), call_text(call, 1)));
 }
 
 enum verdict textops_remove_body(struct call *call)
@@ -140,7 +140,7 @@ static bool find_part(struct str body, struct str delimiter, struct str type, st
 enum verdict textops_filter_body(struct call *call)
 {
     struct run *run = call->run;
-    struct str boundary, delimiter, type = text_arg(call, 0);
+    struct str boundary, delimiter, type = call_text(call, 0);
     struct part part;
     enum err err;
 

@@ -10,44 +10,44 @@ enum {
 
 enum verdict textops_cmp_str(struct call *call)
 {
-    return verdict_if(str_eq(text_arg(call, 0), text_arg(call, 1)));
+    return verdict_if(str_eq(call_text(call, 0), call_text(call, 1)));
 }
 
 enum verdict textops_cmp_istr(struct call *call)
 {
-    return verdict_if(str_ieq(text_arg(call, 0), text_arg(call, 1)));
+    return verdict_if(str_ieq(call_text(call, 0), call_text(call, 1)));
 }
 
 enum verdict textops_starts_with(struct call *call)
 {
-    return verdict_if(str_starts(text_arg(call, 0), text_arg(call, 1)));
+    return verdict_if(str_starts(call_text(call, 0), call_text(call, 1)));
 }
 
 enum verdict textops_ends_with(struct call *call)
 {
-    struct str text = text_arg(call, 0), end = text_arg(call, 1);
+    struct str text = call_text(call, 0), end = call_text(call, 1);
 
     return verdict_if(text.len >= end.len && str_eq(str_skip(text, text.len - end.len), end));
 }
 
 enum verdict textops_str_within(struct call *call)
 {
-    struct str wanted = text_arg(call, 1);
+    struct str wanted = call_text(call, 1);
 
-    return verdict_if(!str_is_empty(wanted) && str_find(text_arg(call, 0), wanted));
+    return verdict_if(!str_is_empty(wanted) && str_find(call_text(call, 0), wanted));
 }
 
 enum verdict textops_str_iwithin(struct call *call)
 {
-    struct str wanted = text_arg(call, 1);
+    struct str wanted = call_text(call, 1);
 
-    return verdict_if(!str_is_empty(wanted) && str_ifind(text_arg(call, 0), wanted));
+    return verdict_if(!str_is_empty(wanted) && str_ifind(call_text(call, 0), wanted));
 }
 
 /* The place, counted from 1. */
 static enum verdict place_of(struct call *call, const char *(*find)(struct str text, struct str wanted))
 {
-    struct str text = text_arg(call, 0), wanted = text_arg(call, 1);
+    struct str text = call_text(call, 0), wanted = call_text(call, 1);
     const char *at = str_is_empty(wanted) ? NULL : find(text, wanted);
 
     return at ? (enum verdict)(at - text.ptr + 1) : VERDICT_FALSE;
@@ -65,7 +65,7 @@ enum verdict textops_str_ifind(struct call *call)
 
 enum verdict textops_search_str(struct call *call)
 {
-    return verdict_if(regex_match(call->args[1].object, text_arg(call, 0), NULL));
+    return verdict_if(regex_match(call->args[1].object, call_text(call, 0), NULL));
 }
 
 /* ---- lists: (text, list, separator) ---- */
@@ -79,7 +79,7 @@ static bool is_prefix(struct str text, struct str entry)
 
 static enum verdict find_in_list(const struct call *call, belongs_fn *belongs)
 {
-    struct str rest = text_arg(call, 1), separator = text_arg(call, 2), entry;
+    struct str rest = call_text(call, 1), separator = call_text(call, 2), entry;
 
     while (!str_is_empty(rest)) {
         if (str_is_empty(separator) || !str_split(rest, separator.ptr[0], &entry, &rest)) {
@@ -87,7 +87,7 @@ static enum verdict find_in_list(const struct call *call, belongs_fn *belongs)
             rest = (struct str){ 0 };
         }
         entry = str_trim(entry);
-        if (!str_is_empty(entry) && belongs(text_arg(call, 0), entry))
+        if (!str_is_empty(entry) && belongs(call_text(call, 0), entry))
             return VERDICT_TRUE;
     }
     return VERDICT_FALSE;
@@ -118,9 +118,9 @@ static bool terminate(struct str text, char buffer[static PATTERN_MAX])
 enum verdict textops_match_pattern(struct call *call)
 {
     char text[PATTERN_MAX], pattern[PATTERN_MAX];
-    int flags = str_eq(text_arg(call, 2), STR("i")) ? FNM_CASEFOLD : 0;
+    int flags = str_eq(call_text(call, 2), STR("i")) ? FNM_CASEFOLD : 0;
 
-    if (!terminate(text_arg(call, 0), text) || !terminate(text_arg(call, 1), pattern))
+    if (!terminate(call_text(call, 0), text) || !terminate(call_text(call, 1), pattern))
         return VERDICT_ERROR;
     return verdict_if(fnmatch(pattern, text, flags) == 0);
 }

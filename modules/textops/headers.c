@@ -43,24 +43,24 @@ enum verdict textops_append_hf(struct call *call)
 {
     struct run *run = call->run;
     const struct sip_hdr *hdr =
-        call->arg_count > 1 ? last_header(run->msg, text_arg(call, 1)) : NULL;
+        call->arg_count > 1 ? last_header(run->msg, call_text(call, 1)) : NULL;
     struct str lines;
-    enum err err = copy_lines(run, text_arg(call, 0), &lines);
+    enum err err = copy_lines(run, call_text(call, 0), &lines);
 
     if (!err && hdr)
         err = sip_edit_insert(run->edits, run->msg, hdr->line.ptr + hdr->line.len, lines);
     else if (!err)
         err = sip_edit_append_hdr(run->edits, run->msg, lines);
-    return report("append_hf", text_arg(call, 0), err);
+    return report("append_hf", call_text(call, 0), err);
 }
 
 /* insert_hf(text [, name]): before the first header, or the first of that name. */
 enum verdict textops_insert_hf(struct call *call)
 {
     struct run *run = call->run;
-    const struct sip_hdr *hdr = sip_msg_find_name(run->msg, text_arg(call, 1), NULL);
+    const struct sip_hdr *hdr = sip_msg_find_name(run->msg, call_text(call, 1), NULL);
     struct str lines;
-    enum err err = copy_lines(run, text_arg(call, 0), &lines);
+    enum err err = copy_lines(run, call_text(call, 0), &lines);
 
     if (call->arg_count == 1)
         hdr = run->msg->hdr_count ? run->msg->hdrs : NULL;
@@ -68,7 +68,7 @@ enum verdict textops_insert_hf(struct call *call)
         err = sip_edit_insert(run->edits, run->msg, hdr->line.ptr, lines);
     else if (!err)
         err = sip_edit_append_hdr(run->edits, run->msg, lines);
-    return report("insert_hf", text_arg(call, 0), err);
+    return report("insert_hf", call_text(call, 0), err);
 }
 
 /* append_urihf(before, behind): a header around the received Request-URI. */
@@ -76,22 +76,22 @@ enum verdict textops_append_urihf(struct call *call)
 {
     struct run *run = call->run;
     struct str text, lines;
-    enum err err = str_print(run->arena, &text, STR_FMT STR_FMT STR_FMT, STR_ARG(text_arg(call, 0)),
-                             STR_ARG(run->request->msg->ruri), STR_ARG(text_arg(call, 1)));
+    enum err err = str_print(run->arena, &text, STR_FMT STR_FMT STR_FMT, STR_ARG(call_text(call, 0)),
+                             STR_ARG(run->request->msg->ruri), STR_ARG(call_text(call, 1)));
 
     if (!err)
         err = copy_lines(run, text, &lines);
     if (!err)
         err = sip_edit_append_hdr(run->edits, run->msg, lines);
-    return report("append_urihf", text_arg(call, 0), err);
+    return report("append_urihf", call_text(call, 0), err);
 }
 
 enum verdict textops_append_to_reply(struct call *call)
 {
     struct str lines;
-    enum err err = copy_lines(call->run, text_arg(call, 0), &lines);
+    enum err err = copy_lines(call->run, call_text(call, 0), &lines);
 
-    return report("append_to_reply", text_arg(call, 0),
+    return report("append_to_reply", call_text(call, 0),
                   err ? err : run_add_reply_header(call->run, lines));
 }
 
@@ -147,7 +147,7 @@ static enum verdict remove_where(struct call *call, wants_fn *wants)
 
 static bool has_name(const struct call *call, const struct sip_hdr *hdr)
 {
-    struct str name = text_arg(call, 0);
+    struct str name = call_text(call, 0);
     enum sip_hdr_id id = sip_hdr_find_id(name);
 
     return id != SIP_HDR_OTHER ? hdr->id == id : str_ieq(hdr->name, name);
@@ -180,7 +180,7 @@ enum verdict textops_remove_hf_exp(struct call *call)
 
 static bool matches_value(const struct call *call, const struct sip_hdr *hdr)
 {
-    struct str how = text_arg(call, 1), wanted = text_arg(call, 2);
+    struct str how = call_text(call, 1), wanted = call_text(call, 2);
 
     if (!has_name(call, hdr))
         return false;
@@ -203,14 +203,14 @@ enum verdict textops_remove_hf_idx(struct call *call)
     const struct sip_hdr *hdr = NULL;
     int64_t index = call->args[1].value.number, count = 0;
 
-    while ((hdr = sip_msg_find_name(run->msg, text_arg(call, 0), hdr)))
+    while ((hdr = sip_msg_find_name(run->msg, call_text(call, 0), hdr)))
         count++;
     if (index < 0)
         index += count;
     if (index < 0 || index >= count)
         return VERDICT_FALSE;
     do {
-        hdr = sip_msg_find_name(run->msg, text_arg(call, 0), hdr);
+        hdr = sip_msg_find_name(run->msg, call_text(call, 0), hdr);
     } while (hdr && index-- > 0);
     return hdr ? verdict_of(sip_edit_remove_hdr(run->edits, run->msg, hdr)) : VERDICT_FALSE;
 }

@@ -35,7 +35,7 @@ static enum verdict give_part(struct call *call, bool is_raw)
     struct value value;
     const char *line_end;
 
-    if (split(call->run->msg, &parts) || !(part = find_part(&parts, text_arg(call, 0))))
+    if (split(call->run->msg, &parts) || !(part = find_part(&parts, call_text(call, 0))))
         return VERDICT_FALSE;
     value = value_of_str(part->content);
     line_end = is_raw && parts.boundary.len ? str_find_char(part->span, '\n') : NULL;
@@ -62,7 +62,7 @@ enum verdict textops_remove_body_part(struct call *call)
     struct sip_parts parts;
 
     if (split(call->run->msg, &parts) || !parts.boundary.len ||
-        !(part = find_part(&parts, text_arg(call, 0))))
+        !(part = find_part(&parts, call_text(call, 0))))
         return VERDICT_FALSE;
     return verdict_of(
         sip_edit_replace(call->run->edits, call->run->msg, part->span, STR("")));
@@ -90,7 +90,7 @@ enum verdict textops_append_body_part(struct call *call)
     struct str part;
 
     if (split(run->msg, &parts) || !parts.boundary.len || !parts.end ||
-        write_part(run, parts.boundary, text_arg(call, 1), text_arg(call, 2), text_arg(call, 0),
+        write_part(run, parts.boundary, call_text(call, 1), call_text(call, 2), call_text(call, 0),
                    &part))
         return VERDICT_FALSE;
     return verdict_of(sip_edit_insert(run->edits, run->msg, parts.end, part));
@@ -112,12 +112,12 @@ enum verdict textops_set_body_multipart(struct call *call)
 {
     struct run *run = call->run;
     struct sip_body body = sip_msg_body(run->msg);
-    struct str boundary = call->arg_count > 2 ? text_arg(call, 2) : USUAL_BOUNDARY;
+    struct str boundary = call->arg_count > 2 ? call_text(call, 2) : USUAL_BOUNDARY;
     struct str part, whole, type;
     enum err err;
 
     if (call->arg_count > 1)
-        body = (struct sip_body){ .type = text_arg(call, 1), .text = text_arg(call, 0) };
+        body = (struct sip_body){ .type = call_text(call, 1), .text = call_text(call, 0) };
     else if (call->arg_count == 1 || str_is_empty(body.text))
         return VERDICT_FALSE;
     if (!may_be_boundary(boundary, body.text))

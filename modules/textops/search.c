@@ -59,12 +59,12 @@ enum verdict textops_search_body(struct call *call)
 enum verdict textops_search_hf(struct call *call)
 {
     const struct sip_msg *msg = call->run->msg;
-    struct str which = text_arg(call, 2);
+    struct str which = call_text(call, 2);
     bool is_all = str_ieq(which, STR("a")), is_first = str_ieq(which, STR("f"));
     const struct sip_hdr *hdr = NULL;
     bool is_found = false;
 
-    while ((hdr = sip_msg_find_name(msg, text_arg(call, 0), hdr))) {
+    while ((hdr = sip_msg_find_name(msg, call_text(call, 0), hdr))) {
         is_found = finds(call, 1, hdr->value);
         if (is_first || (is_all && is_found))
             break;
@@ -80,7 +80,7 @@ static enum verdict append_behind(struct call *call, find_text_fn *find)
     struct str groups[REGEX_GROUPS], kept;
 
     if (!regex_match(call->args[0].object, find(run->msg), groups) ||
-        str_copy(run->arena, text_arg(call, 1), &kept))
+        str_copy(run->arena, call_text(call, 1), &kept))
         return VERDICT_FALSE;
     return verdict_of(sip_edit_insert(run->edits, run->msg, groups[0].ptr + groups[0].len, kept));
 }
@@ -110,7 +110,7 @@ static enum verdict replace_matches(struct call *call, find_text_fn *find, bool 
     enum verdict verdict = VERDICT_FALSE;
 
     while (!str_is_empty(text) && regex_match(call->args[0].object, text, groups)) {
-        if (edit_replace(call->run, groups[0], text_arg(call, 1)))
+        if (edit_replace(call->run, groups[0], call_text(call, 1)))
             return VERDICT_ERROR;
         verdict = VERDICT_TRUE;
         if (!is_all)
@@ -149,14 +149,14 @@ enum verdict textops_replace_hdrs(struct call *call)
 
 static enum verdict replace_plain(struct call *call, find_text_fn *find)
 {
-    struct str text = find(call->run->msg), wanted = text_arg(call, 0);
-    bool is_all = str_ieq(text_arg(call, 2), STR("a"));
+    struct str text = find(call->run->msg), wanted = call_text(call, 0);
+    bool is_all = str_ieq(call_text(call, 2), STR("a"));
     enum verdict verdict = VERDICT_FALSE;
     const char *at;
 
     while (!str_is_empty(wanted) && (at = str_find(text, wanted))) {
         struct str found = { at, wanted.len };
-        if (edit_replace(call->run, found, text_arg(call, 1)))
+        if (edit_replace(call->run, found, call_text(call, 1)))
             return VERDICT_ERROR;
         verdict = VERDICT_TRUE;
         if (!is_all)

@@ -300,12 +300,12 @@ enum verdict textops_subst_body(struct call *call)
 enum verdict textops_subst_hf(struct call *call)
 {
     struct run *run = call->run;
-    struct str which = text_arg(call, 2);
+    struct str which = call_text(call, 2);
     const struct sip_hdr *hdr = NULL, *next;
     enum verdict verdict = VERDICT_FALSE;
 
-    for (hdr = sip_msg_find_name(run->msg, text_arg(call, 0), NULL); hdr; hdr = next) {
-        next = sip_msg_find_name(run->msg, text_arg(call, 0), hdr);
+    for (hdr = sip_msg_find_name(run->msg, call_text(call, 0), NULL); hdr; hdr = next) {
+        next = sip_msg_find_name(run->msg, call_text(call, 0), hdr);
         if (str_ieq(which, STR("l")) && next)
             continue;
         if (!each_match(run, call->args[1].object, hdr->value, replace_in_message, run))

@@ -47,7 +47,7 @@ enum verdict textops_regex_substring(struct call *call)
     struct str groups[REGEX_GROUPS];
     struct value value;
 
-    if (!regex_match(pattern->regex, text_arg(call, 0), groups))
+    if (!regex_match(pattern->regex, call_text(call, 0), groups))
         return (enum verdict)NO_MATCH;
     if (index < 0 || index >= count || index >= REGEX_GROUPS || !groups[index].ptr)
         return VERDICT_FALSE;

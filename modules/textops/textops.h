@@ -108,11 +108,6 @@ void subst_destroy_all(struct textops *textops);
 enum err methods_prepare(struct module *module, unsigned index, struct str text,
                          const struct script_place *place, const void **out);
 
-static inline struct str text_arg(const struct call *call, unsigned index)
-{
-    return index < call->arg_count ? call->args[index].value.text : (struct str){ 0 };
-}
-
 /* Headers with the empty line, and body: the message without its start line. */
 struct str text_behind_start_line(const struct sip_msg *msg);
 struct str text_of_headers(const struct sip_msg *msg);
