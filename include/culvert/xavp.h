@@ -11,7 +11,7 @@ struct xavp;
 
 struct xavps {
     struct xavp *first;
-    bool ignores_case; /* of names: $xavi; items under it too */
+    bool ignores_case; /* of names: $xavi, by request_create; items under it too */
 };
 
 struct xavp {

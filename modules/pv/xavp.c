@@ -8,10 +8,7 @@ static struct xavps *lists_of(struct call *call, char kind)
 
     if (kind == 'u')
         return &request->xavus;
-    if (kind == 'p')
-        return &request->xavps;
-    request->xavis.ignores_case = true;
-    return &request->xavis;
+    return kind == 'p' ? &request->xavps : &request->xavis;
 }
 
 /* ---- for debugging ---- */

@@ -17,6 +17,7 @@ struct request *request_create(struct arena_pool *pool, size_t limit)
         .arena = arena,
         .target = { .socket = SOCKET_ANY, .q = -1 },
         .max_forwards = -1,
+        .xavis = { .ignores_case = true },
     };
     return &flight->request;
 }

@@ -158,22 +158,14 @@ static enum err set_xavp(const struct variable_use *use, const struct value *val
     return set(use, &use->run->request->xavps, value);
 }
 
-static struct xavps *xavis_of(const struct variable_use *use)
-{
-    struct xavps *list = &use->run->request->xavis;
-
-    list->ignores_case = true;
-    return list;
-}
-
 static enum err get_xavi(const struct variable_use *use, struct value *out)
 {
-    return get(use, xavis_of(use), out);
+    return get(use, &use->run->request->xavis, out);
 }
 
 static enum err set_xavi(const struct variable_use *use, const struct value *value)
 {
-    return set(use, xavis_of(use), value);
+    return set(use, &use->run->request->xavis, value);
 }
 
 static enum err get_xavu(const struct variable_use *use, struct value *out)
