@@ -2,7 +2,7 @@
 #pragma once
 /*
  * What scripts can use without loading anything: core commands and variables, as rows of the same
- * kind as those of modules. Also the names of modules whose work culvert does by itself.
+ * kind as those of modules.
  */
 #include <culvert/log.h>
 #include <culvert/module.h>
@@ -10,9 +10,6 @@
 
 extern const struct mod_function core_commands[];               /* ends with a row without a name */
 extern const struct mod_variable *const core_variable_tables[]; /* ends with NULL */
-
-/* What to tell people who load a module that is not needed here; NULL: no such name is known. */
-const char *module_notice(struct str name);
 
 /* Sends from the listener of this name ("udp:192.0.2.1:5060"); empty: let the server choose. */
 MUST_USE enum err run_set_socket(struct run *run, struct str name);

@@ -98,6 +98,7 @@ struct server {
 
     struct module *modules[MODULES_MAX];
     unsigned module_count;
+    struct foreign_load *foreign; /* modules that have no object here, as they came */
     unsigned slots_used;
     struct owner owners[OWNERS_MAX];
     unsigned owner_count;

@@ -2,13 +2,13 @@
 /* Loading modules, filling their parameters, starting and stopping them. */
 #include "host/host.h"
 
-#include <dlfcn.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "host/core.h"
+#include "host/foreign.h"
+#include "host/installed.h"
+#include "script/report.h"
 
 void *module_state(const struct module *module)
 {
@@ -69,71 +69,15 @@ static struct str base_name(struct str path)
     return name;
 }
 
-/* The folder of the running program, where `make` leaves modules/. */
-static bool program_folder(char *buffer, size_t size)
-{
-    ssize_t length = readlink("/proc/self/exe", buffer, size - 1);
-    char *slash;
-
-    if (length <= 0)
-        return false;
-    buffer[length] = '\0';
-    slash = strrchr(buffer, '/');
-    if (slash)
-        *slash = '\0';
-    return slash != NULL;
-}
-
-/* Looks for folder/name.so and folder/modules/name.so; path is the one that exists. */
-static bool find_in_folder(struct str folder, struct str name, char path[static PATH_MAX])
-{
-    static const char *const between[] = { "", "modules/" };
-
-    for (size_t i = 0; i < sizeof between / sizeof between[0]; i++) {
-        int length = snprintf(path, PATH_MAX, STR_FMT "/%s" STR_FMT ".so", STR_ARG(folder), between[i],
-                              STR_ARG(name));
-        if (length > 0 && length < PATH_MAX && access(path, R_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool find_object(const struct server *server, struct str name, char path[static PATH_MAX])
-{
-    struct str rest = server->settings.module_path, folder;
-    char own[PATH_MAX];
-
-    if (program_folder(own, sizeof own) && find_in_folder(str_of(own), name, path))
-        return true;
-    while (!str_is_empty(rest)) {
-        if (!str_split(rest, ':', &folder, &rest)) {
-            folder = rest;
-            rest = (struct str){ 0 };
-        }
-        if (find_in_folder(folder, name, path))
-            return true;
-    }
-    return find_in_folder(STR(CULVERT_MODULE_FOLDER), name, path);
-}
-
 static const struct module_desc *open_object(const char *path, void **object,
                                              const struct script_place *place)
 {
-    const struct module_desc *desc;
+    char why[PATH_MAX + 256];
+    const struct module_desc *desc = open_module_object(path, object, why, sizeof why);
 
-    *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!*object) {
-        script_complain(place, "cannot load %s: %s", path, dlerror());
-        return NULL;
-    }
-    desc = dlsym(*object, "culvert_module");
-    if (desc && desc->abi == MODULE_ABI)
-        return desc;
-    script_complain(place, "%s %s", path,
-                    desc ? "was built for another version of culvert; build it again"
-                         : "is no culvert module");
-    dlclose(*object);
-    return NULL;
+    if (!desc)
+        script_complain(place, "%s", why);
+    return desc;
 }
 
 static unsigned param_count(const struct module_desc *desc)
@@ -193,50 +137,49 @@ static bool has_what_it_needs(const struct server *server, const struct module_d
                               const struct script_place *place)
 {
     for (const char *const *need = desc->needs; need && *need; need++) {
-        if (!server_find_module(server, str_of(*need))) {
+        if (server_find_module(server, str_of(*need)))
+            continue;
+        if (!foreign_is_loaded(server, str_of(*need)))
             script_complain(place, "module %s needs %s; load it first", desc->name, *need);
-            return false;
-        }
+        return false;
     }
     return true;
 }
 
-static enum err load_object(struct server *server, struct str name, const struct script_place *place)
+/* A module whose needs are not met is there for the check of its names; it never starts. */
+static enum err load_object(struct server *server, const char *path,
+                            const struct script_place *place)
 {
     const struct module_desc *desc;
-    char path[PATH_MAX];
     void *object;
+    bool is_complete;
     enum err err;
 
-    if (!find_object(server, name, path)) {
-        script_complain(place, "there is no module \"" STR_FMT "\"", STR_ARG(name));
-        return ERR_NOT_FOUND;
-    }
-    desc = open_object(path, &object, place);
-    if (!desc || !has_what_it_needs(server, desc, place))
+    if (server->module_count == MODULES_MAX)
+        return ERR_LIMIT;
+    if (!(desc = open_object(path, &object, place)))
         return ERR_SYNTAX;
+    is_complete = has_what_it_needs(server, desc, place);
     if ((err = create_module(server, desc, object, &server->modules[server->module_count])))
         return err;
     server->module_count++;
-    return ERR_NONE;
+    return is_complete ? ERR_NONE : ERR_SYNTAX;
 }
 
 enum err server_load_module(struct server *server, struct str path, const struct script_place *place)
 {
     struct str name = base_name(path);
-    const char *notice = module_notice(name);
+    char object[PATH_MAX];
 
-    if (notice) {
-        log_notice("module " STR_FMT ": %s", STR_ARG(name), notice);
-        return ERR_NONE;
-    }
     if (server_find_module(server, name)) {
         script_complain(place, "module " STR_FMT " is loaded twice", STR_ARG(name));
         return ERR_EXISTS;
     }
-    if (server->module_count == MODULES_MAX)
-        return ERR_LIMIT;
-    return load_object(server, name, place);
+    if (foreign_is_loaded(server, name))
+        return ERR_NONE;
+    if (find_module_object(server, name, object))
+        return load_object(server, object, place);
+    return foreign_load(server, name, place);
 }
 
 /* ---- parameters ---- */
@@ -296,6 +239,19 @@ static const struct mod_param *find_param(const struct module *module, struct st
     return NULL;
 }
 
+static void fail_param(const struct module *module, struct str name,
+                       const struct script_place *place)
+{
+    struct suggestion suggestion;
+    char buffer[SUGGESTION_TEXT_MAX];
+
+    suggestion_init(&suggestion, name);
+    for (const struct mod_param *p = module->desc->params; p && p->name; p++)
+        suggestion_offer(&suggestion, str_of(p->name));
+    script_complain(place, "module %s has no parameter \"" STR_FMT "\"%s", module->desc->name,
+                    STR_ARG(name), suggestion_text(&suggestion, buffer, sizeof buffer));
+}
+
 static enum err set_in_module(struct module *module, struct str name, const struct value *value,
                               const struct script_place *place)
 {
@@ -303,29 +259,8 @@ static enum err set_in_module(struct module *module, struct str name, const stru
 
     if (p)
         return set_one(module, p, value, place);
-    script_complain(place, "module %s has no parameter \"" STR_FMT "\"", module->desc->name,
-                    STR_ARG(name));
+    fail_param(module, name, place);
     return ERR_NOT_FOUND;
-}
-
-/* The names in a regex such as "mysql|^usrloc$" that load as a notice only. */
-static bool names_only_notices(struct str modules)
-{
-    struct str rest = modules, one;
-
-    while (!str_is_empty(rest)) {
-        if (!str_split(rest, '|', &one, &rest)) {
-            one = rest;
-            rest = (struct str){ 0 };
-        }
-        while (one.len && (*one.ptr == '^' || *one.ptr == '('))
-            one = str_skip(one, 1);
-        while (one.len && (one.ptr[one.len - 1] == '$' || one.ptr[one.len - 1] == ')'))
-            one.len--;
-        if (!module_notice(one))
-            return false;
-    }
-    return true;
 }
 
 static enum err set_matching(struct server *server, const struct regex *regex, struct str name,
@@ -359,8 +294,9 @@ enum err server_set_param(struct server *server, struct str modules, struct str 
         return ERR_SYNTAX;
     }
     err = set_matching(server, regex, name, value, place, &matches);
+    matches += foreign_matches(server, regex);
     regex_destroy(regex);
-    if (err || matches > 0 || names_only_notices(modules))
+    if (err || matches > 0)
         return err;
     script_complain(place, "no module \"" STR_FMT "\" is loaded; write its loadmodule line first",
                     STR_ARG(modules));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/core.h"
+#include "host/foreign.h"
 #include "host/interfaces.h"
 
 static enum err make_core_counters(struct server *server)
@@ -202,6 +203,21 @@ static void report(void *context, bool is_error, struct str text)
     fwrite(text.ptr, 1, text.len, stderr);
 }
 
+/* What -c says at the end. */
+static void summarize(void *context, unsigned errors, unsigned warnings)
+{
+    char text[2048];
+    struct writer w = writer_over(text, sizeof text);
+
+    if (errors + warnings == 0)
+        return;
+    write_fmt(&w, "%u error%s, %u warning%s", errors, errors == 1 ? "" : "s", warnings,
+              warnings == 1 ? "" : "s");
+    foreign_write_summary(context, &w);
+    write_char(&w, '\n');
+    report(context, errors > 0, writer_text(&w));
+}
+
 static void refuse(struct run *run, unsigned status, const char *reason)
 {
     if (run_reply(run, status, str_of(reason)))
@@ -220,7 +236,9 @@ static struct script_host script_host_of(struct server *server)
         .find_function = find_function,
         .find_variable = find_variable,
         .each_name = each_name,
+        .excuse = foreign_excuse,
         .report = report,
+        .summarize = summarize,
         .is_myself = run_is_myself,
         .is_uri_myself = run_is_uri_myself,
         .refuse = refuse,

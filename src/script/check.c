@@ -70,14 +70,21 @@ static void fail_count(struct unit *unit, const struct expr *call,
 
 static void fail_unknown(struct unit *unit, const struct expr *call)
 {
+    char buffer[SUGGESTION_TEXT_MAX], hint[HINT_MAX];
+    const char *tail = "; is a loadmodule missing?";
     struct suggestion suggestion;
-    char buffer[SUGGESTION_TEXT_MAX];
 
+    if (suggestion_excuse(unit, NAME_FUNCTION, call->text, call->span, hint))
+        return;
     suggestion_init(&suggestion, call->text);
     suggestion_ask(&suggestion, unit->host, NAME_FUNCTION);
-    report_error(unit, call->span, "unknown command \"" STR_FMT "\"%s", STR_ARG(call->text),
-                 suggestion.best[0] ? suggestion_text(&suggestion, buffer, sizeof buffer)
-                                    : "; is a loadmodule missing?");
+    if (suggestion.best[0] && suggestion.distance <= 1)
+        tail = suggestion_text(&suggestion, buffer, sizeof buffer);
+    else if (hint[0])
+        tail = hint;
+    else if (suggestion.best[0])
+        tail = suggestion_text(&suggestion, buffer, sizeof buffer);
+    report_error(unit, call->span, "unknown command \"" STR_FMT "\"%s", STR_ARG(call->text), tail);
 }
 
 static void resolve_call(struct check *check, struct expr *call)

@@ -363,5 +363,7 @@ enum err script_compile(const char *path, const struct str *text, enum script_di
             *out = program;
     }
     unit_fini(&unit);
+    if (host->summarize)
+        host->summarize(host->context, unit.error_count, unit.warning_count);
     return err;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 enum {
-    ERRORS_MAX = 25, /* more are counted, not told */
+    ERRORS_MAX = 1000, /* more are counted, not told; as many warnings */
     MESSAGE_MAX = 2048,
     LINE_MAX_SHOWN = 200,
     NAME_MAX = 63,
@@ -126,6 +126,8 @@ void report_warning(struct unit *unit, struct span span, const char *format, ...
 {
     va_list args;
 
+    if (++unit->warning_count > ERRORS_MAX)
+        return;
     va_start(args, format);
     report(unit, span, false, format, args);
     va_end(args);
@@ -213,6 +215,16 @@ void suggestion_ask(struct suggestion *suggestion, const struct script_host *hos
 {
     if (host->each_name)
         host->each_name(host->context, kind, suggestion_visit, suggestion);
+}
+
+bool suggestion_excuse(struct unit *unit, enum script_name_kind kind, struct str name,
+                       struct span span, char hint[static HINT_MAX])
+{
+    struct script_place place = { unit, span };
+
+    hint[0] = '\0';
+    return unit->host->excuse &&
+           unit->host->excuse(unit->host->context, kind, name, &place, hint, HINT_MAX);
 }
 
 const char *suggestion_text(struct suggestion *suggestion, char *buffer, size_t size)

@@ -53,8 +53,17 @@ struct script_host {
     /* Calls visit with every known name of a kind, for "did you mean". */
     void (*each_name)(void *context, enum script_name_kind kind,
                       void (*visit)(void *visitor, struct str name), void *visitor);
+    /*
+     * A function or variable that is not known. True: it is of a module that could not be loaded,
+     * and nothing more is to be said; else the end of a sentence about it may be in `hint`. May be
+     * NULL.
+     */
+    bool (*excuse)(void *context, enum script_name_kind kind, struct str name,
+                   const struct script_place *place, char *hint, size_t size);
     /* One finished message for people, several lines, ending with a newline. */
     void (*report)(void *context, bool is_error, struct str text);
+    /* After the last message about a script: how many there were. May be NULL. */
+    void (*summarize)(void *context, unsigned errors, unsigned warnings);
     /*
      * While scripts run, on any worker: run_is_myself and run_is_uri_myself of run.h, and the
      * answer to a request whose script went over its budget. All three are needed.

@@ -58,7 +58,7 @@ struct unit {
     unsigned format_depth; /* texts within variables within texts */
     struct message *messages;
     unsigned source_count;
-    unsigned error_count;
+    unsigned error_count, warning_count;
     bool is_out_of_memory;
 };
 

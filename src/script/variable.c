@@ -95,14 +95,16 @@ static const struct mod_variable *find_shorter(struct reader *r, struct str *nam
 
 static void *fail_unknown(struct reader *r, struct str name)
 {
+    char buffer[SUGGESTION_TEXT_MAX], hint[HINT_MAX];
     struct suggestion suggestion;
-    char buffer[SUGGESTION_TEXT_MAX];
 
+    if (suggestion_excuse(r->unit, NAME_VARIABLE, name, r->span, hint))
+        return NULL;
     suggestion_init(&suggestion, name);
     builtin_each(suggestion_visit, &suggestion);
     suggestion_ask(&suggestion, r->unit->host, NAME_VARIABLE);
     report_error(r->unit, r->span, "unknown variable $" STR_FMT "%s", STR_ARG(name),
-                 suggestion_text(&suggestion, buffer, sizeof buffer));
+                 hint[0] ? hint : suggestion_text(&suggestion, buffer, sizeof buffer));
     return NULL;
 }
 

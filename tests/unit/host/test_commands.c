@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
+#include "host/foreign.h"
+
 #define MESSAGE INVITE("192.0.2.1", "<sip:alice@192.0.2.1>", "", "")
 
 static enum verdict call_command(struct rig *rig, const char *name, const struct arg *args,
@@ -248,12 +250,18 @@ static void test_levels_have_names(void **state)
     }
 }
 
-static void test_modules_that_are_not_needed_get_a_notice(void **state)
+static void test_foreign_modules_are_known_once(void **state)
 {
     (void)state;
-    assert_non_null(module_notice(STR("db_mysql")));
-    assert_non_null(module_notice(STR("tmx")));
-    assert_null(module_notice(STR("tm")));
+    assert_int_equal(foreign_find(STR("db_mysql"))->kind, FOREIGN_BUILT_IN);
+    assert_int_equal(foreign_find(STR("json"))->kind, FOREIGN_IDLE);
+    assert_int_equal(foreign_find(STR("presence"))->kind, FOREIGN_MISSING);
+    assert_null(foreign_find(STR("tm")));
+    for (const struct foreign_module *row = foreign_modules; row->name; row++) {
+        assert_ptr_equal(foreign_find(str_of(row->name)), row);
+        assert_true(strlen(row->about) > 10);
+        assert_null(strstr(row->functions ? row->functions : "", "  "));
+    }
 }
 
 /* Two rows of one name must differ in their arguments, or the second is never found. */
@@ -279,7 +287,7 @@ int main(void)
         cmocka_unit_test(test_a_socket_is_forced_by_name),
         cmocka_unit_test(test_flags_are_set_asked_and_cleared),
         cmocka_unit_test(test_levels_have_names),
-        cmocka_unit_test(test_modules_that_are_not_needed_get_a_notice),
+        cmocka_unit_test(test_foreign_modules_are_known_once),
         cmocka_unit_test(test_no_command_hides_another),
     };
 

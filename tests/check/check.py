@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What `culvert -c` says about scripts: exact texts, scripts that must load, examples of others.
+
+    check.py messages BUILD [--record]   messages/NAME.cfg must be answered by messages/NAME.txt
+    check.py loads BUILD                 loads/*.cfg must load without an error or a warning
+    check.py compare BUILD [FILE...]     a line for each example script on this machine
+"""
+import difflib
+import itertools
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+KAMAILIO_CFG = pathlib.Path("/etc/kamailio/kamailio.cfg")
+EXAMPLES = pathlib.Path("/usr/share/doc/kamailio/examples")
+OURS = HERE.parent.parent / "conf"
+SKIPPED = 77  # what meson takes for "not run"
+
+
+def check(build, script, *switches):
+    """Runs culvert -c in the folder of the script; gives its exit status and its words."""
+    program = pathlib.Path(build).resolve() / "culvert"
+    done = subprocess.run([program, "-c", *switches, "-f", script.name], cwd=script.parent, timeout=60,
+                          stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    return done.returncode, done.stderr
+
+
+# ---- exact texts ----
+
+def answer(build, script):
+    status, words = check(build, script)
+    return f"{words}exit status {status}\n"
+
+
+def show_difference(name, expected, got):
+    print(f"--- {name}")
+    sys.stdout.writelines(difflib.unified_diff(expected.splitlines(True), got.splitlines(True),
+                                               "expected", "got"))
+
+
+def compare_answer(build, script, records):
+    expected = script.with_suffix(".txt")
+    got = answer(build, script)
+    if records:
+        expected.write_text(got)
+    wanted = expected.read_text() if expected.exists() else ""
+    if got != wanted:
+        show_difference(script.name, wanted, got)
+    return got == wanted
+
+
+def run_messages(build, records):
+    scripts = sorted((HERE / "messages").glob("*.cfg"))
+    wrong = [script for script in scripts if not compare_answer(build, script, records)]
+    print(f"{len(scripts)} scripts, {len(wrong)} with another answer")
+    return 1 if wrong or not scripts else 0
+
+
+# ---- scripts that must load ----
+
+def loads_quietly(build, script):
+    status, words = check(build, script)
+    is_good = status == 0 and "error: " not in words and "warning: " not in words
+    if not is_good:
+        print(f"--- {script}: exit status {status}\n{words}")
+    return is_good
+
+
+def run_loads(build):
+    scripts = sorted((HERE / "loads").glob("*.cfg")) + sorted(OURS.rglob("*.cfg"))
+    wrong = [script for script in scripts if not loads_quietly(build, script)]
+    print(f"{len(scripts)} scripts, {len(wrong)} do not load")
+    return 1 if wrong or not scripts else 0
+
+
+# ---- examples of others ----
+
+def options_of(script):
+    """The names that a script asks for by #!ifdef WITH_X."""
+    return sorted(set(re.findall(r"^#!ifn?def\s+(WITH_\w+)", script.read_text(errors="replace"), re.M)))
+
+
+def verdict(build, script, switches):
+    status, words = check(build, script, *switches)
+    errors = re.findall(r"^.*\berror: .*$", words, re.M)
+    because = re.search(r"; (\d+) of the errors because of modules that culvert does not have: (.*)", words)
+    modules = because.group(2) if because else ""
+    warnings = len(re.findall(r"^.*:\d+: warning: ", words, re.M))
+    told = f" ({warnings} warnings)" if warnings else ""
+    if status == 0:
+        return "loads" + told, []
+    if because and int(because.group(1)) == len(errors):
+        return f"modules are missing: {modules}" + told, []
+    names = set(modules.split(", ")) if modules else set()
+    others = [e for e in errors if not any(f'"{name}"' in e or f"module {name}," in e for name in names)]
+    return "other errors" + (f"; modules are missing: {modules}" if modules else "") + told, others
+
+
+def cases_of_default():
+    options = options_of(KAMAILIO_CFG)
+    yield "as it is", []
+    for option in options:
+        yield option, ["-A", option]
+    for first, second in itertools.combinations(options, 2):
+        yield f"{first} {second}", ["-A", first, "-A", second]
+    yield "all options", [word for option in options for word in ("-A", option)]
+
+
+def report(build, label, script, switches=()):
+    words, others = verdict(build, script, switches)
+    print(f"{label}: {words}")
+    for other in others:
+        print(f"    {other}")
+    return not others
+
+
+def run_compare(build, files):
+    scripts = [pathlib.Path(name).resolve() for name in files] or sorted(EXAMPLES.rglob("*.cfg"))
+    if not files and not KAMAILIO_CFG.exists():
+        print("skipped: no kamailio is installed, whose examples this reads (make test installs it)")
+        return SKIPPED
+    good = [report(build, os.path.relpath(script, EXAMPLES), script) for script in scripts]
+    if not files:
+        good += [report(build, f"kamailio.cfg {name}", KAMAILIO_CFG, switches)
+                 for name, switches in cases_of_default()]
+    print(f"{len(good)} runs, {good.count(False)} with other errors than missing modules")
+    return 0
+
+
+def main(arguments):
+    if len(arguments) >= 2 and arguments[0] == "messages":
+        return run_messages(arguments[1], "--record" in arguments[2:])
+    if len(arguments) == 2 and arguments[0] == "loads":
+        return run_loads(arguments[1])
+    if len(arguments) >= 2 and arguments[0] == "compare":
+        return run_compare(arguments[1], arguments[2:])
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
