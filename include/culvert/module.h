@@ -121,6 +121,9 @@ struct variable_ref;
 MUST_USE enum err variable_get(struct run *run, const struct variable_ref *ref, struct value *out);
 MUST_USE enum err variable_set(struct run *run, const struct variable_ref *ref,
                                const struct value *value);
+bool variable_can_set(const struct variable_ref *ref);
+/* When the variable is $avp: which one. False for all others. */
+bool variable_avp(struct run *run, const struct variable_ref *ref, struct avp_name *out);
 
 /* Text with variables in it, for module parameters such as log_extra. */
 struct format;

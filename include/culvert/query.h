@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* A database asked by a script function: the run is suspended until the answer is there. */
-#include <culvert/run.h>
+#include <culvert/module.h>
 #include <culvert/store.h>
 
 /*
@@ -18,3 +18,18 @@ typedef enum verdict query_answer_fn(struct run *run, void *context,
 MUST_USE enum verdict run_query(struct run *run, struct store *store, struct str sql,
                                 const struct value params[], unsigned param_count,
                                 query_answer_fn *answer, void *context);
+
+/*
+ * A statement as a script writes it, with variables. A text in single quotes with variables in it is
+ * bound as a parameter, and so is $(x{sql.val}), alone: what a caller sends stays a value, whatever
+ * quotes are in it, and needs no escapes. Other variables are pasted, as scripts expect of names of
+ * tables, numbers and whole conditions.
+ */
+struct query_text;
+/* In the module's arena. A fault of a variable has been reported. */
+MUST_USE enum err module_query_text(struct module *module, struct str text, const struct query_text **out);
+/* As run_query(). */
+MUST_USE enum verdict run_query_text(struct run *run, struct store *store, const struct query_text *text,
+                                     query_answer_fn *answer, void *context);
+/* Hands a statement in and goes on: nobody hears how it ends, a failure is logged. */
+MUST_USE enum err run_write_text(struct run *run, struct store *store, const struct query_text *text);

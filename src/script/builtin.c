@@ -221,6 +221,17 @@ static enum err get_avp(const struct variable_use *use, struct value *out)
     return ERR_NONE;
 }
 
+bool variable_avp(struct run *run, const struct variable_ref *ref, struct avp_name *out)
+{
+    struct variable_use use = { .run = run, .inner = ref->inner, .object = ref->object };
+
+    if (ref->row->get != get_avp || ref->transforms)
+        return false;
+    if (ref->inner_format && format_text(run, ref->inner_format, &use.inner))
+        return false;
+    return !avp_name_of(&use, out);
+}
+
 /* '=' adds on top; := and [*] replace all; null removes the newest, or all. */
 static enum err set_avp(const struct variable_use *use, const struct value *value)
 {
@@ -265,22 +276,19 @@ static enum err set_vn(const struct variable_use *use, const struct value *value
 static enum err get_cnt(const struct variable_use *use, struct value *out)
 {
     const struct variable_ref *ref = use->object;
-    struct variable_use counted = { .run = use->run, .inner = ref->inner, .object = ref->object };
-    struct str kind = str_of(ref->row->name);
+    struct str kind = str_of(ref->row->name), inner = ref->inner;
     struct avp_name name;
     int64_t count = 0;
     enum err err = ERR_NONE;
 
     if (ref->inner_format)
-        err = format_text(use->run, ref->inner_format, &counted.inner);
-    if (!err && str_eq(kind, STR("avp"))) {
-        err = avp_name_of(&counted, &name);
-        count = err ? 0 : count_avps(&use->run->request->avps, &name);
-    } else if (!err && str_eq(kind, STR("hdr"))) {
-        count = sip_msg_count_name(use->run->msg, counted.inner);
-    } else if (!err && !xavp_count_of(use->run, kind, counted.inner, &count)) {
+        err = format_text(use->run, ref->inner_format, &inner);
+    if (!err && variable_avp(use->run, ref, &name))
+        count = count_avps(&use->run->request->avps, &name);
+    else if (!err && str_eq(kind, STR("hdr")))
+        count = sip_msg_count_name(use->run->msg, inner);
+    else if (!err && !xavp_count_of(use->run, kind, inner, &count))
         err = ERR_UNSUPPORTED;
-    }
     *out = value_of_int(count);
     return err;
 }

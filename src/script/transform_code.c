@@ -88,6 +88,41 @@ static enum err s_escape_common(struct transform_call *call)
     return err ? err : transform_close(call, &w);
 }
 
+/*
+ * {sql.val}: a literal for a statement, good for every database: some of them read a backslash as an
+ * escape, so it is doubled too. NUL has no place in one.
+ */
+static enum err sql_text(struct transform_call *call)
+{
+    struct writer w;
+    enum err err = transform_open(call, 2 * call->text.len + 2, &w);
+
+    if (err)
+        return err;
+    write_char(&w, '\'');
+    for (size_t i = 0; i < call->text.len; i++) {
+        char c = call->text.ptr[i];
+
+        if (c == '\0')
+            return ERR_SYNTAX;
+        if (is_one_of(c, "'\\"))
+            write_char(&w, c);
+        write_char(&w, c);
+    }
+    write_char(&w, '\'');
+    return transform_close(call, &w);
+}
+
+/* The parameter is what null is. */
+static enum err sql_val(struct transform_call *call)
+{
+    if (value_is_null(call->value))
+        return transform_give(call, call->row->parameter);
+    if (call->value->has_number)
+        return transform_give_number(call, call->value->number);
+    return sql_text(call);
+}
+
 static enum err s_unescape_common(struct transform_call *call)
 {
     struct str text = call->text;
@@ -328,6 +363,11 @@ static enum err s_corehash(struct transform_call *call)
         STR_INIT("s"), STR_INIT(name), function, 0, 0, __VA_ARGS__                                 \
     }
 
+#define SQL_ROW(name, null)                                                                        \
+    {                                                                                              \
+        STR_INIT("sql"), STR_INIT(name), sql_val, .parameter = STR_INIT(null), .takes_null = true  \
+    }
+
 const struct transform_row transform_code_rows[] = {
     ROW("md5", s_digest, .parameter = STR_INIT("MD5")),
     ROW("sha256", s_digest, .parameter = STR_INIT("SHA256")),
@@ -358,6 +398,9 @@ const struct transform_row transform_code_rows[] = {
     ROW("decode.base58", s_decode_base58, .variant = 0),
     ROW("encode.7bit", s_encode_7bit, .variant = 0),
     ROW("decode.7bit", s_decode_7bit, .variant = 0),
+    SQL_ROW("val", "NULL"),
+    SQL_ROW("val.int", "0"),
+    SQL_ROW("val.str", "''"),
     { STR_INIT("s"), STR_INIT("corehash"), s_corehash, 0, 1, .variant = 0 },
     { .apply = NULL },
 };

@@ -361,13 +361,18 @@ enum err variable_get(struct run *run, const struct variable_ref *ref, struct va
     return err;
 }
 
+bool variable_can_set(const struct variable_ref *ref)
+{
+    return ref->row->set && !ref->transforms;
+}
+
 enum err variable_assign(struct run *run, const struct variable_ref *ref, const struct value *value,
                          bool replaces)
 {
     struct variable_use use;
     enum err err;
 
-    if (!ref->row->set || ref->transforms)
+    if (!variable_can_set(ref))
         return ERR_UNSUPPORTED;
     err = use_of(run, ref, &use);
     if (err)

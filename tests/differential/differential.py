@@ -13,6 +13,7 @@ import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,7 @@ class CaseFile:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.lines = self.path.read_text().split('\n')
-        self.dialect, self.message, self.head, self.cases = 'kamailio', 'invite', [], []
+        self.dialect, self.message, self.head, self.sql, self.cases = 'kamailio', 'invite', [], [], []
         self.read()
 
     def read(self):
@@ -72,6 +73,8 @@ class CaseFile:
                 setattr(self, *line.split(None, 1))
             elif line.startswith('| '):
                 self.head.append(line[2:])
+            elif line.startswith('sql '):
+                self.sql.append(line[4:])
             elif line.strip() and not line.startswith('#'):
                 sys.exit(f'{self.path}:{number + 1}: neither a case nor a head line: {line}')
 
@@ -83,6 +86,14 @@ class CaseFile:
             else:
                 self.lines[case.line] = f'{line[:2]}{split(line[2:])[0]} => {case.outcome}'.rstrip()
         self.path.write_text('\n'.join(self.lines))
+
+    def make_database(self, folder):
+        if not self.sql:
+            return
+        with contextlib.closing(sqlite3.connect(folder / 'database.db')) as database:
+            for statement in self.sql:
+                database.execute(statement)
+            database.commit()
 
     def request(self):
         return (HERE / 'messages' / f'{self.message}.sip').read_text()
@@ -141,7 +152,7 @@ class Server:
             try:
                 while True:
                     reply = self.socket.recv(65535).decode(errors='replace')
-                    if f'branch=z9hG4bK-{self.number};' in reply:
+                    if f'branch=z9hG4bK-{self.number};' in reply and not reply.startswith('SIP/2.0 1'):
                         found = re.search(r'^X-Out: ?(.*?)\r\n(?![ \t])', reply, re.M | re.S)
                         return found.group(1) if found else '!' + reply.split('\r')[0]
             except (TimeoutError, ConnectionError):
@@ -164,7 +175,8 @@ def outcomes(case_file, cases, script, command):
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / 'script.cfg'
-        path.write_text(script)
+        path.write_text(script.replace('@FOLDER@', folder))
+        case_file.make_database(pathlib.Path(folder))
         with open(pathlib.Path(folder) / 'log', 'w+') as log:
             server = Server(command(path, port, folder), log)
             try:
@@ -181,7 +193,8 @@ def outcomes(case_file, cases, script, command):
 
 PEER_MODULES = [f'loadmodule "{name}.so"' for name in ('kex', 'corex', 'tm', 'tmx', 'sl', 'rr', 'pv', 'maxfwd', 'textops',
                                                        'textopsx', 'siputils', 'xlog', 'cfgutils', 'counters',
-                                                       'statistics', 'diversion', 'htable', 'pike', 'ratelimit')]
+                                                       'statistics', 'diversion', 'htable', 'pike', 'ratelimit', 'db_sqlite',
+                                                       'sqlops')]
 
 
 def peer_command(path, port, folder):
@@ -223,7 +236,8 @@ def record(paths):
 # ---- checking ----
 
 OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv', 'cfgutils',
-                                                      'corex', 'counters', 'statistics', 'diversion', 'htable', 'pike', 'ratelimit')]
+                                                      'corex', 'counters', 'statistics', 'diversion', 'htable', 'pike', 'ratelimit',
+                                                      'sqlops')]
 
 
 def refuses(case_file, case, build):
