@@ -7,6 +7,8 @@
 #include <culvert/sip.h>
 #include <culvert/uri.h>
 
+#include "store/statement.h"
+
 struct str row_column_name(enum row_column column)
 {
     static const struct str names[] = {
@@ -202,6 +204,22 @@ static struct value write_socket(const struct row_rules *rules, uint16_t socket,
     return value_of_str(text);
 }
 
+/* --- user agents --- */
+
+/* What phones say of themselves may be long and in any encoding: it must not cost them the row. */
+static struct str write_user_agent(struct str text, char buffer[static USER_AGENT_MAX])
+{
+    bool is_storable = text_is_storable(text);
+
+    if (is_storable && text.len <= USER_AGENT_MAX)
+        return text;
+    if (text.len > USER_AGENT_MAX)
+        text.len = USER_AGENT_MAX;
+    for (size_t i = 0; i < text.len; i++)
+        buffer[i] = (signed char)text.ptr[i] > 0 ? text.ptr[i] : '?';
+    return (struct str){ buffer, text.len };
+}
+
 /* --- AoRs --- */
 
 static struct value text_or_null(struct str text)
@@ -261,7 +279,7 @@ void row_write(const struct row_rules *rules, const struct binding *binding,
         value_of_str(row_write_time((int64_t)binding->updated_at + offset, scratch->last_modified));
     out[ROW_FLAGS] = value_of_int(binding->flags);
     out[ROW_CFLAGS] = value_of_int(binding->cflags);
-    out[ROW_USER_AGENT] = value_of_str(binding->user_agent);
+    out[ROW_USER_AGENT] = value_of_str(write_user_agent(binding->user_agent, scratch->user_agent));
     out[ROW_SOCKET] = write_socket(rules, binding->flow.socket, scratch->socket);
     out[ROW_METHODS] = write_methods(binding->methods);
     out[ROW_INSTANCE] = text_or_null(binding->instance);

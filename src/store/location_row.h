@@ -42,6 +42,7 @@ struct row_rules {
 
 enum {
     TIME_TEXT_MAX = 32,
+    USER_AGENT_MAX = 255, /* of its column */
 };
 
 /* Texts that are made for a row. */
@@ -49,6 +50,7 @@ struct row_scratch {
     char expires[TIME_TEXT_MAX];
     char last_modified[TIME_TEXT_MAX];
     char q[16];
+    char user_agent[USER_AGENT_MAX];
     char socket[FLOW_TEXT_MAX];
     char flow[FLOW_TEXT_MAX];
 };

@@ -4,6 +4,7 @@
 #include <culvert/cursor.h>
 #include <culvert/log.h>
 
+#include "store/driver.h"
 #include "store/store_internal.h"
 
 enum {
@@ -34,7 +35,8 @@ static enum err keep_text(struct arena *arena, const struct writer *w, struct st
     return err ? err : str_copy(arena, text, out);
 }
 
-static enum err make_upsert(struct arena *arena, struct journal_table *table)
+static enum err make_upsert(const struct dialect *dialect, struct arena *arena,
+                            struct journal_table *table)
 {
     char buffer[SQL_MAX];
     struct writer w = writer_over(buffer, sizeof buffer);
@@ -43,8 +45,12 @@ static enum err make_upsert(struct arena *arena, struct journal_table *table)
     write_columns(&w, table->column_count, "@");
     write_str(&w, STR(") VALUES ("));
     write_columns(&w, table->column_count, "?");
-    write_str(&w, STR(") ON CONFLICT (ruid) DO UPDATE SET "));
-    write_columns(&w, table->column_count, "@ = excluded.@");
+    write_str(&w, STR(")"));
+    write_str(&w, dialect->upsert_front);
+    if (dialect->upsert_names_key)
+        write_str(&w, STR("ruid"));
+    write_str(&w, dialect->upsert_middle);
+    write_columns(&w, table->column_count, dialect->upsert_column);
     return keep_text(arena, &w, &table->upsert);
 }
 
@@ -103,7 +109,7 @@ enum err location_table_open(struct store *store, struct str name, struct arena 
     if ((err = str_print(arena, &table->remove, "DELETE FROM " STR_FMT " WHERE ruid = ?",
                          STR_ARG(name))))
         return err;
-    if ((err = make_upsert(arena, table)))
+    if ((err = make_upsert(store_dialect(store), arena, table)))
         return err;
     return make_load(arena, table);
 }

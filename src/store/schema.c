@@ -2,6 +2,7 @@
 #include "store/schema.h"
 
 #include <culvert/log.h>
+#include <culvert/writer.h>
 
 enum {
     INDEXES_MAX = 2,
@@ -10,36 +11,36 @@ enum {
 struct table_schema {
     struct str name;
     unsigned version;
-    struct str create;
+    struct str columns; /* with words of the dialect in braces */
     struct str indexes[INDEXES_MAX];
 };
 
 /* clang-format off */
-#define ID "id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL"
+#define ID "{id}"
 #define TEXT(name, size) ", " #name " VARCHAR(" #size ") DEFAULT '' NOT NULL"
 #define TEXT_OR_NULL(name, size) ", " #name " VARCHAR(" #size ") DEFAULT NULL"
 #define NUMBER(name, initial) ", " #name " INTEGER DEFAULT " #initial " NOT NULL"
 #define NUMBER_OR_NULL(name) ", " #name " INTEGER DEFAULT NULL"
-#define TIME(name, initial) ", " #name " DATETIME DEFAULT '" initial "' NOT NULL"
+#define TIME(name, initial) ", " #name " {time} DEFAULT '" initial "' NOT NULL"
 #define UNIQUE(columns) ", UNIQUE (" columns ")"
 #define INDEX(table, name, columns) \
     STR_INIT("CREATE INDEX " #table "_" #name "_idx ON " #table " (" columns ")")
 #define TABLE(name, version, columns, ...) \
-    { STR_INIT(#name), version, STR_INIT("CREATE TABLE " #name " (" columns ")"), { __VA_ARGS__ } }
+    { STR_INIT(#name), version, STR_INIT(columns), { __VA_ARGS__ } }
 #define NO_INDEX { 0 }
 #define EPOCH "1900-01-01 00:00:01"
 
 /* Version 9 of Kamailio. `flow` is ours: transport and peer that the REGISTER came from. */
 #define BINDING_COLUMNS                                                   \
     ID                                                                    \
-    ", ruid VARCHAR(64) DEFAULT (lower(hex(randomblob(8)))) NOT NULL"     \
+    ", ruid VARCHAR(64) DEFAULT {ruid} NOT NULL"                          \
     TEXT(username, 64)                                                    \
     TEXT_OR_NULL(domain, 64)                                              \
     TEXT(contact, 512)                                                    \
     TEXT_OR_NULL(received, 128)                                           \
     TEXT_OR_NULL(path, 512)                                               \
     TIME(expires, "2030-05-28 21:32:15")                                  \
-    ", q FLOAT(10,2) DEFAULT 1.0 NOT NULL"                                \
+    ", q {float} DEFAULT 1.0 NOT NULL"                                    \
     ", callid VARCHAR(255) DEFAULT 'Default-Call-ID' NOT NULL"            \
     NUMBER(cseq, 1)                                                       \
     TIME(last_modified, "2000-01-01 00:00:01")                            \
@@ -53,7 +54,7 @@ struct table_schema {
     NUMBER(server_id, 0)                                                  \
     NUMBER(connection_id, 0)                                              \
     NUMBER(keepalive, 0)                                                  \
-    NUMBER(partition, 0)                                                  \
+    ", {partition} INTEGER DEFAULT 0 NOT NULL"                            \
     TEXT_OR_NULL(flow, 128)                                               \
     UNIQUE("ruid")
 
@@ -63,10 +64,10 @@ struct table_schema {
     TEXT(method, 16)            \
     TEXT(from_tag, 64)          \
     TEXT(to_tag, 64)            \
-    TEXT(callid, 64)            \
+    TEXT(callid, 255)           \
     TEXT(sip_code, 3)           \
     TEXT(sip_reason, 32)        \
-    ", time DATETIME NOT NULL"  \
+    ", time {time} NOT NULL"    \
     TEXT(src_user, 64)          \
     TEXT(src_domain, 128)       \
     TEXT(src_ip, 64)            \
@@ -194,46 +195,52 @@ static const struct table_schema tables[] = {
         NUMBER(exp_time, 0)
         NUMBER(snd_time, 0)
         ", ctype VARCHAR(32) DEFAULT 'text/plain' NOT NULL"
-        ", body BLOB DEFAULT '' NOT NULL"
-        ", extra_hdrs TEXT DEFAULT '' NOT NULL"
+        ", body {blob}"
+        ", extra_hdrs {text}"
         TEXT(callid, 128)
         NUMBER(status, 0),
         INDEX(silo, account, "username, domain")),
 };
 /* clang-format on */
 
+/* --- texts --- */
+
+enum {
+    SQL_MAX = 4096,
+};
+
+static struct str find_word(const struct dialect *dialect, struct str name)
+{
+    const struct dialect_word *word = dialect->words;
+
+    while (word->name.len && !str_eq(word->name, name))
+        word++;
+    return word->text;
+}
+
+/* "{time}" becomes what the dialect has for it. */
+static void write_in_dialect(struct writer *w, const struct dialect *dialect, struct str text)
+{
+    struct str before, name, rest;
+
+    while (str_split(text, '{', &before, &rest) && str_split(rest, '}', &name, &text)) {
+        write_str(w, before);
+        write_str(w, find_word(dialect, name));
+    }
+    write_str(w, text);
+}
+
+static enum err run_text(struct connection *connection, struct writer *w)
+{
+    struct query query;
+    enum err err = writer_finish(w, &query.sql);
+
+    query.params = NULL;
+    query.param_count = 0;
+    return err ? err : connection_ask(connection, &query, NULL);
+}
+
 /* --- creating --- */
-
-static enum err run(struct connection *connection, const struct query *query, bool *has_rows)
-{
-    struct answer answer;
-    enum err err;
-
-    answer_init(&answer);
-    connection->driver->run(connection, query, &answer);
-    err = answer.result.err;
-    if (has_rows)
-        *has_rows = answer.result.row_count > 0;
-    answer_fini(&answer);
-    return err;
-}
-
-static enum err run_text(struct connection *connection, struct str sql)
-{
-    struct query query = { .sql = sql };
-
-    return run(connection, &query, NULL);
-}
-
-static enum err has_table(struct connection *connection, const struct table_schema *table,
-                          bool *out)
-{
-    struct value name = value_of_str(table->name);
-    struct query query = { STR("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"),
-                           &name, 1 };
-
-    return run(connection, &query, out);
-}
 
 static enum err note_version(struct connection *connection, const struct table_schema *table)
 {
@@ -241,30 +248,46 @@ static enum err note_version(struct connection *connection, const struct table_s
     struct query query = { STR("INSERT INTO version (table_name, table_version) VALUES (?, ?)"),
                            params, 2 };
 
-    return run(connection, &query, NULL);
+    return connection_ask(connection, &query, NULL);
+}
+
+static enum err create_indexes(struct connection *connection, const struct table_schema *table)
+{
+    enum err err;
+
+    for (unsigned i = 0; i < INDEXES_MAX && table->indexes[i].len; i++) {
+        struct query query = { .sql = table->indexes[i] };
+
+        if ((err = connection_ask(connection, &query, NULL)))
+            return err;
+    }
+    return ERR_NONE;
 }
 
 static enum err create_table(struct connection *connection, const struct table_schema *table)
 {
+    const struct dialect *dialect = connection->database->driver->dialect;
+    char buffer[SQL_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
     enum err err;
 
-    if ((err = run_text(connection, table->create)))
+    write_fmt(&w, "CREATE TABLE " STR_FMT " (", STR_ARG(table->name));
+    write_in_dialect(&w, dialect, table->columns);
+    write_in_dialect(&w, dialect, STR("){end}"));
+    if ((err = run_text(connection, &w)))
         return err;
-    for (unsigned i = 0; i < INDEXES_MAX && table->indexes[i].len; i++)
-        if ((err = run_text(connection, table->indexes[i])))
-            return err;
+    if ((err = create_indexes(connection, table)))
+        return err;
     return note_version(connection, table);
 }
 
 static enum err create_if_missing(struct connection *connection, const struct table_schema *table)
 {
-    bool is_there;
     enum err err;
 
-    if ((err = has_table(connection, table, &is_there)))
-        return err;
-    if (!is_there)
-        err = create_table(connection, table);
+    if (connection_has_table(connection, table->name))
+        return ERR_NONE;
+    err = create_table(connection, table);
     if (err)
         log_error("store: cannot create the table \"" STR_FMT "\": %s", STR_ARG(table->name),
                   err_name(err));
@@ -281,15 +304,26 @@ static enum err create_missing(struct connection *connection)
     return ERR_NONE;
 }
 
+/* Where CREATE TABLE ends a transaction, what was made stays. */
+static enum err end_transaction(struct connection *connection, bool is_good)
+{
+    const struct driver *driver = connection->database->driver;
+
+    if (!connection->is_up || !driver->in_transaction(connection))
+        return is_good ? ERR_NONE : driver->execute(connection, driver->dialect->rollback);
+    return driver->execute(connection, is_good ? driver->dialect->commit : driver->dialect->rollback);
+}
+
 enum err schema_create(struct connection *connection)
 {
-    enum err err;
+    const struct driver *driver = connection->database->driver;
+    enum err err = driver->execute(connection, driver->dialect->begin);
+    enum err end;
 
-    if ((err = connection->driver->begin(connection)))
-        return err;
-    if ((err = create_missing(connection))) {
-        connection->driver->rollback(connection);
-        return err;
+    if (!err) {
+        err = create_missing(connection);
+        end = end_transaction(connection, !err);
+        err = err ? err : end;
     }
-    return connection->driver->commit(connection);
+    return err;
 }

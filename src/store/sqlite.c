@@ -6,17 +6,18 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <culvert/log.h>
 #include <culvert/writer.h>
 
+#include "sys/loop.h"
+
 enum {
     BUSY_MSEC_MAX = 1000,                 /* to wait for another process that writes */
     CHECKED_BYTES_MAX = 64 * 1024 * 1024, /* larger files are not read through at the start */
     TEXT_BYTES_MAX = 16 * 1024 * 1024,    /* of one column */
-    QUIET_MSEC = 1000,
+    STEPS_BETWEEN_LOOKS = 10000,          /* of its machine, at the clock: about a millisecond */
 };
 
 enum err sqlite_err(int code)
@@ -28,6 +29,7 @@ enum err sqlite_err(int code)
         return ERR_NONE;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT:
         return ERR_TIMEOUT;
     case SQLITE_NOMEM:
         return ERR_NOMEM;
@@ -49,26 +51,11 @@ enum err sqlite_err(int code)
     }
 }
 
-static uint64_t now_msec(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void sqlite_log(struct sqlite *sqlite, const char *what)
 {
-    uint64_t now = now_msec();
-
-    if (now < sqlite->quiet_until) {
-        sqlite->unlogged++;
-        return;
-    }
-    log_error("store: %s: %s%s", what, sqlite3_errmsg(sqlite->handle),
-              sqlite->unlogged ? " (and more before, not logged)" : "");
-    sqlite->quiet_until = now + QUIET_MSEC;
-    sqlite->unlogged = 0;
+    connection_fault(&sqlite->base, sqlite->has_run_out ? "it took too long"
+                                                        : sqlite3_errmsg(sqlite->handle));
+    connection_log(&sqlite->base, what);
 }
 
 /* --- the file --- */
@@ -132,16 +119,16 @@ static int authorize(void *context, int action, const char *a, const char *b, co
 {
     const struct sqlite *sqlite = context;
 
-    (void)a;
     (void)b;
     (void)c;
     (void)d;
     if (sqlite->is_trusted)
         return SQLITE_OK;
     switch (action) {
+    case SQLITE_PRAGMA:
+        return strcmp(a, "table_info") == 0 ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
-    case SQLITE_PRAGMA:
     case SQLITE_TRANSACTION:
     case SQLITE_SAVEPOINT:
         return SQLITE_DENY;
@@ -163,6 +150,16 @@ static int exec(struct sqlite *sqlite, const char *sql, exec_row_fn *row, void *
     return code;
 }
 
+/* Not zero ends the statement. */
+static int look_at_clock(void *context)
+{
+    struct sqlite *sqlite = context;
+
+    sqlite->has_run_out = (sqlite->deadline && clock_monotonic() > sqlite->deadline) ||
+                          atomic_load(&sqlite->base.database->interrupt.is_raised);
+    return sqlite->has_run_out;
+}
+
 /* NORMAL: a commit survives the end of the process at once, and a power cut once the log is synced.
  */
 static int set_up(struct sqlite *sqlite)
@@ -170,6 +167,7 @@ static int set_up(struct sqlite *sqlite)
     int code;
 
     sqlite3_set_authorizer(sqlite->handle, authorize, sqlite);
+    sqlite3_progress_handler(sqlite->handle, STEPS_BETWEEN_LOOKS, look_at_clock, sqlite);
     sqlite3_busy_timeout(sqlite->handle, BUSY_MSEC_MAX);
     sqlite3_limit(sqlite->handle, SQLITE_LIMIT_LENGTH, TEXT_BYTES_MAX);
     sqlite3_db_config(sqlite->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -218,15 +216,6 @@ static void log_unusable(struct sqlite *sqlite, const char *path, int code)
                   sqlite->handle ? sqlite3_errmsg(sqlite->handle) : sqlite3_errstr(code));
 }
 
-static void sqlite_close(struct connection *connection)
-{
-    struct sqlite *sqlite = sqlite_of(connection);
-
-    sqlite_forget_prepared(sqlite);
-    sqlite3_close_v2(sqlite->handle);
-    free(sqlite);
-}
-
 static int open_handle(struct sqlite *sqlite, const char *path)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
@@ -239,105 +228,64 @@ static int open_handle(struct sqlite *sqlite, const char *path)
     return code;
 }
 
-static enum err open_path(const char *path, struct connection **out)
+static enum err open_path(struct sqlite *sqlite, const char *path)
 {
-    struct sqlite *sqlite;
     enum err err;
     int code;
 
     if (!is_in_memory(path) && (err = create_file(path)))
         return err;
-    sqlite = calloc(1, sizeof *sqlite);
-    if (!sqlite)
-        return ERR_NOMEM;
-    sqlite->base.driver = &sqlite_driver;
-    list_init(&sqlite->prepared);
     code = open_handle(sqlite, path);
     if (code != SQLITE_OK) {
         log_unusable(sqlite, path, code);
-        sqlite_close(&sqlite->base);
         return ERR_IO;
     }
+    sqlite->base.is_up = true;
+    return ERR_NONE;
+}
+
+static enum err sqlite_create(struct database *database, struct connection **out)
+{
+    struct sqlite *sqlite = calloc(1, sizeof *sqlite);
+
+    if (!sqlite)
+        return ERR_NOMEM;
+    sqlite->base.database = database;
+    prepared_init(&sqlite->prepared, sqlite_close_prepared);
     *out = &sqlite->base;
     return ERR_NONE;
 }
 
-/* With a NUL at its end; false when it does not fit, or has one inside. */
-static bool terminate(struct str text, char *buffer, size_t size)
+static void sqlite_destroy(struct connection *connection)
 {
-    if (text.len >= size || str_find_char(text, '\0'))
-        return false;
-    if (text.len)
-        memcpy(buffer, text.ptr, text.len);
-    buffer[text.len] = '\0';
-    return true;
+    struct sqlite *sqlite = sqlite_of(connection);
+
+    prepared_forget_all(&sqlite->prepared, connection);
+    sqlite3_close_v2(sqlite->handle);
+    free(sqlite);
 }
 
-static enum err sqlite_open(struct str path, struct connection **out)
+static enum err sqlite_connect(struct connection *connection)
 {
+    struct str path = connection->database->url.path;
     char terminated[PATH_MAX];
 
-    if (!terminate(path, terminated, sizeof terminated))
+    if (path.len >= sizeof terminated || str_find_char(path, '\0'))
         return ERR_LIMIT;
-    return open_path(terminated, out);
-}
-
-static bool sqlite_has_column(struct connection *connection, struct str table, struct str column)
-{
-    char table_name[NAME_MAX];
-    char column_name[NAME_MAX];
-
-    return terminate(table, table_name, sizeof table_name) &&
-           terminate(column, column_name, sizeof column_name) &&
-           sqlite3_table_column_metadata(sqlite_of(connection)->handle, NULL, table_name,
-                                         column_name, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
-}
-
-static int note_count(void *context, int columns, char **values, char **names)
-{
-    bool *is_empty = context;
-
-    (void)columns;
-    (void)names;
-    *is_empty = values[0] && strcmp(values[0], "0") == 0;
-    return 0;
-}
-
-static bool sqlite_is_empty(struct connection *connection)
-{
-    bool is_empty = false;
-
-    exec(sqlite_of(connection), "SELECT count(*) FROM sqlite_master", note_count, &is_empty);
-    return is_empty;
+    memcpy(terminated, path.ptr, path.len);
+    terminated[path.len] = '\0';
+    return open_path(sqlite_of(connection), terminated);
 }
 
 /* --- transactions --- */
 
-static void sqlite_rollback(struct connection *connection)
-{
-    if (!sqlite3_get_autocommit(sqlite_of(connection)->handle))
-        exec(sqlite_of(connection), "ROLLBACK", NULL, NULL);
-}
-
-static enum err sqlite_begin(struct connection *connection)
+static enum err sqlite_execute(struct connection *connection, const char *sql)
 {
     struct sqlite *sqlite = sqlite_of(connection);
-    int code = exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL);
+    int code = exec(sqlite, sql, NULL, NULL);
 
     if (code != SQLITE_OK)
-        sqlite_log(sqlite, "cannot begin to write");
-    return sqlite_err(code);
-}
-
-static enum err sqlite_commit(struct connection *connection)
-{
-    struct sqlite *sqlite = sqlite_of(connection);
-    int code = exec(sqlite, "COMMIT", NULL, NULL);
-
-    if (code != SQLITE_OK) {
-        sqlite_log(sqlite, "cannot commit");
-        sqlite_rollback(connection);
-    }
+        connection_fault(connection, sqlite3_errmsg(sqlite->handle));
     return sqlite_err(code);
 }
 
@@ -346,16 +294,41 @@ static bool sqlite_in_transaction(struct connection *connection)
     return !sqlite3_get_autocommit(sqlite_of(connection)->handle);
 }
 
+static const struct dialect_word words[] = {
+    { STR_INIT("id"), STR_INIT("id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL") },
+    { STR_INIT("time"), STR_INIT("DATETIME") },
+    { STR_INIT("float"), STR_INIT("FLOAT(10,2)") },
+    { STR_INIT("blob"), STR_INIT("BLOB DEFAULT '' NOT NULL") },
+    { STR_INIT("text"), STR_INIT("TEXT DEFAULT '' NOT NULL") },
+    { STR_INIT("ruid"), STR_INIT("(lower(hex(randomblob(8))))") },
+    { STR_INIT("partition"), STR_INIT("partition") },
+    { STR_INIT("numbered"), STR_INIT("'row-' || id") },
+    { STR_INIT("end"), STR_INIT("") },
+    { { 0 }, { 0 } },
+};
+
+static const struct dialect dialect = {
+    .begin = "BEGIN IMMEDIATE",
+    .commit = "COMMIT",
+    .rollback = "ROLLBACK",
+    .any_table = STR_INIT("SELECT 1 FROM sqlite_master LIMIT 1"),
+    .has_table = STR_INIT("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"),
+    .has_column = STR_INIT("SELECT 1 FROM pragma_table_info(?) WHERE name = ?"),
+    .upsert_front = STR_INIT(" ON CONFLICT ("),
+    .upsert_names_key = true,
+    .upsert_middle = STR_INIT(") DO UPDATE SET "),
+    .upsert_column = "@ = excluded.@",
+    .words = words,
+};
+
 const struct driver sqlite_driver = {
-    .scheme = STR_INIT("sqlite"),
-    .open = sqlite_open,
-    .close = sqlite_close,
-    .is_empty = sqlite_is_empty,
-    .has_column = sqlite_has_column,
-    .writes = sqlite_writes,
+    .name = "SQLite",
+    .dialect = &dialect,
+    .is_embedded = true,
+    .create = sqlite_create,
+    .destroy = sqlite_destroy,
+    .connect = sqlite_connect,
     .run = sqlite_run,
-    .begin = sqlite_begin,
-    .commit = sqlite_commit,
-    .rollback = sqlite_rollback,
+    .execute = sqlite_execute,
     .in_transaction = sqlite_in_transaction,
 };

@@ -6,37 +6,20 @@
 
 #include <culvert/log.h>
 
+#include "store/rows.h"
+#include "sys/loop.h"
+
 /* --- prepared statements --- */
 
-static void forget(struct sqlite *sqlite, struct prepared *prepared)
+struct ready {
+    struct prepared base;
+    sqlite3_stmt *statement;
+};
+
+void sqlite_close_prepared(struct connection *connection, struct prepared *prepared)
 {
-    list_remove(&prepared->node);
-    sqlite->prepared_count--;
-    sqlite3_finalize(prepared->statement);
-    free(prepared);
-}
-
-void sqlite_forget_prepared(struct sqlite *sqlite)
-{
-    struct list_node *node;
-
-    while ((node = list_first(&sqlite->prepared)))
-        forget(sqlite, CONTAINER_OF(node, struct prepared, node));
-}
-
-static struct prepared *find_prepared(struct sqlite *sqlite, struct str sql)
-{
-    LIST_EACH(node, &sqlite->prepared)
-    {
-        struct prepared *prepared = CONTAINER_OF(node, struct prepared, node);
-
-        if (!str_eq((struct str){ prepared->text, prepared->length }, sql))
-            continue;
-        list_remove(node);
-        list_push_front(&sqlite->prepared, node);
-        return prepared;
-    }
-    return NULL;
+    (void)connection;
+    sqlite3_finalize(((struct ready *)(void *)prepared)->statement);
 }
 
 /* One statement and nothing behind it. */
@@ -62,46 +45,23 @@ static enum err compile(struct sqlite *sqlite, struct str sql, sqlite3_stmt **ou
     return ERR_SYNTAX;
 }
 
-static enum err add_prepared(struct sqlite *sqlite, struct str sql, struct prepared **out)
-{
-    struct prepared *prepared = calloc(1, sizeof *prepared + sql.len);
-    enum err err;
-
-    if (!prepared)
-        return ERR_NOMEM;
-    if ((err = compile(sqlite, sql, &prepared->statement))) {
-        free(prepared);
-        return err;
-    }
-    memcpy(prepared->text, sql.ptr, sql.len);
-    prepared->length = sql.len;
-    if (sqlite->prepared_count == PREPARED_MAX)
-        forget(sqlite, CONTAINER_OF(sqlite->prepared.prev, struct prepared, node));
-    list_push_front(&sqlite->prepared, &prepared->node);
-    sqlite->prepared_count++;
-    *out = prepared;
-    return ERR_NONE;
-}
-
 static enum err prepare(struct sqlite *sqlite, struct str sql, sqlite3_stmt **out)
 {
-    struct prepared *prepared = find_prepared(sqlite, sql);
-    enum err err = ERR_NONE;
+    struct ready *ready = (struct ready *)(void *)prepared_find(&sqlite->prepared, sql);
+    enum err err;
 
-    if (!prepared)
-        err = add_prepared(sqlite, sql, &prepared);
-    if (!err)
-        *out = prepared->statement;
-    return err;
-}
-
-bool sqlite_writes(struct connection *connection, struct str sql)
-{
-    sqlite3_stmt *statement;
-
-    if (prepare(sqlite_of(connection), sql, &statement))
-        return false;
-    return !sqlite3_stmt_readonly(statement);
+    if (!ready) {
+        ready = (struct ready *)(void *)prepared_create(sql, sizeof *ready);
+        if (!ready)
+            return ERR_NOMEM;
+        if ((err = compile(sqlite, sql, &ready->statement))) {
+            free(ready);
+            return err;
+        }
+        prepared_keep(&sqlite->prepared, &sqlite->base, &ready->base);
+    }
+    *out = ready->statement;
+    return ERR_NONE;
 }
 
 /* --- parameters --- */
@@ -138,38 +98,12 @@ static enum err bind_all(struct sqlite *sqlite, sqlite3_stmt *statement, const s
 
 /* --- rows --- */
 
-struct rows {
-    struct arena *arena;
-    struct store_row *rows;
-    unsigned count;
-    unsigned capacity;
-};
-
-/* Old arrays stay in the arena: at most as much again as the newest. */
-static enum err make_room(struct rows *rows)
-{
-    unsigned capacity = rows->capacity ? 2 * rows->capacity : 8;
-    struct store_row *grown;
-
-    if (rows->count < rows->capacity)
-        return ERR_NONE;
-    grown = arena_alloc(rows->arena, capacity * sizeof *grown);
-    if (!grown)
-        return ERR_LIMIT;
-    if (rows->count)
-        memcpy(grown, rows->rows, rows->count * sizeof *grown);
-    rows->rows = grown;
-    rows->capacity = capacity;
-    return ERR_NONE;
-}
-
 /* Values have no fractions: those are text. */
-static enum err read_value(struct arena *arena, sqlite3_stmt *statement, int column,
+static enum err read_value(struct rows *rows, sqlite3_stmt *statement, int column,
                            struct value *out)
 {
     struct str text;
 
-    *out = value_null();
     switch (sqlite3_column_type(statement, column)) {
     case SQLITE_NULL:
         return ERR_NONE;
@@ -183,27 +117,18 @@ static enum err read_value(struct arena *arena, sqlite3_stmt *statement, int col
     text.len = (size_t)sqlite3_column_bytes(statement, column);
     if (!text.ptr)
         text = STR("");
-    if (str_copy(arena, text, &text))
-        return ERR_LIMIT;
-    *out = value_of_str(text);
-    return ERR_NONE;
+    return rows_keep_text(rows, text, out);
 }
 
 static enum err add_row(struct rows *rows, sqlite3_stmt *statement)
 {
     int columns = sqlite3_column_count(statement);
-    struct value *values = arena_alloc(rows->arena, (size_t)columns * sizeof *values);
-    enum err err;
+    struct value *values;
+    enum err err = rows_add(rows, (unsigned)columns, &values);
 
-    if (!values)
-        return ERR_LIMIT;
-    if ((err = make_room(rows)))
-        return err;
-    for (int i = 0; i < columns; i++)
-        if ((err = read_value(rows->arena, statement, i, &values[i])))
-            return err;
-    rows->rows[rows->count++] = (struct store_row){ values, (unsigned)columns };
-    return ERR_NONE;
+    for (int i = 0; !err && i < columns; i++)
+        err = read_value(rows, statement, i, &values[i]);
+    return err;
 }
 
 static enum err step_all(struct sqlite *sqlite, sqlite3_stmt *statement, struct rows *rows)
@@ -211,12 +136,9 @@ static enum err step_all(struct sqlite *sqlite, sqlite3_stmt *statement, struct 
     enum err err;
     int code;
 
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        if ((err = add_row(rows, statement))) {
-            log_error("store: a result is larger than %d bytes", ANSWER_BYTES_MAX);
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+        if ((err = add_row(rows, statement)))
             return err;
-        }
-    }
     if (code == SQLITE_DONE)
         return ERR_NONE;
     sqlite_log(sqlite, "a statement failed");
@@ -236,8 +158,7 @@ static enum err run_statement(struct sqlite *sqlite, sqlite3_stmt *statement,
     sqlite3_clear_bindings(statement);
     if (err)
         return err;
-    answer->result.rows = rows.rows;
-    answer->result.row_count = rows.count;
+    rows_give(&rows, &answer->result);
     answer->result.affected = sqlite3_total_changes64(sqlite->handle) - changes_before;
     return ERR_NONE;
 }
@@ -246,9 +167,13 @@ void sqlite_run(struct connection *connection, const struct query *query, struct
 {
     struct sqlite *sqlite = sqlite_of(connection);
     sqlite3_stmt *statement;
-    enum err err = prepare(sqlite, query->sql, &statement);
+    enum err err;
 
+    sqlite->has_run_out = false;
+    sqlite->deadline = clock_monotonic() + connection->database->limits.statement;
+    err = prepare(sqlite, query->sql, &statement);
     if (!err)
         err = run_statement(sqlite, statement, query, answer);
+    sqlite->deadline = 0;
     answer->result.err = err;
 }

@@ -13,9 +13,18 @@ struct statement {
     store_done_fn *done;
     void *context;
     struct query query;
-    size_t bytes; /* of memory, while it waits */
+    size_t bytes;    /* of memory, while it waits */
+    uint64_t number; /* in the order of handing in */
+    bool asks;       /* changes nothing */
     struct answer answer;
 };
+
+/* Does it only ask? By its first word. */
+bool statement_asks(struct str sql);
+/* UTF-8 without NUL: what every database takes, and gives back as it was. */
+bool text_is_storable(struct str text);
+/* ERR_SYNTAX for what is not storable, ERR_DENIED for what changes the connection; logged. */
+MUST_USE enum err query_check(const struct query *query);
 
 /* A first-in, first-out list. */
 struct statements {
@@ -32,3 +41,5 @@ void statement_deliver(struct statement *statement, store_post_fn *post);
 void statements_init(struct statements *list);
 void statements_append(struct statements *list, struct statement *statement);
 struct statement *statements_take(struct statements *list);
+/* All of `from`, behind what is there. */
+void statements_move(struct statements *list, struct statements *from);

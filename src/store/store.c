@@ -10,16 +10,21 @@
 #include "base/list.h"
 #include "store/queue.h"
 #include "store/schema.h"
+#include "store/wire.h"
+#include "sys/loop.h"
+
+enum {
+    STOP_MSEC = 10000, /* for what still waits, when the server stops */
+};
 
 struct store {
     struct list_node node; /* of the registry */
     unsigned refs;
     bool is_synchronous;
-    struct connection *connection;
-    struct lock in_use; /* of the connection */
+    atomic_bool is_ending;
+    struct database database;
     struct queue queue;
-    size_t path_length;
-    char path[];
+    char path[]; /* that the URL borrows from */
 };
 
 /*
@@ -31,14 +36,14 @@ static struct {
     struct list_node stores;
     store_post_fn *post;
     bool is_synchronous;
+    struct limits limits;
     char embedded_path[PATH_MAX];
 } registry = {
     .lock = { PTHREAD_MUTEX_INITIALIZER },
     .stores = { &registry.stores, &registry.stores },
+    .limits = { .connections = 4, .statement = 5000, .connect = 3000 },
     .embedded_path = "culvert.db",
 };
-
-static const struct driver *const drivers[] = { &sqlite_driver };
 
 void store_set_poster(store_post_fn *post)
 {
@@ -54,6 +59,14 @@ void store_set_synchronous(bool is_synchronous)
     lock_give(&registry.lock);
 }
 
+void store_set_limits(unsigned connections, msec statement)
+{
+    lock_take(&registry.lock);
+    registry.limits.connections = connections;
+    registry.limits.statement = statement;
+    lock_give(&registry.lock);
+}
+
 void store_set_embedded_path(const char *path)
 {
     struct writer w = writer_over(registry.embedded_path, sizeof registry.embedded_path - 1);
@@ -66,57 +79,45 @@ void store_set_embedded_path(const char *path)
     lock_give(&registry.lock);
 }
 
+/* What takes longer than that is given up. */
+static void end_soon(struct store *store)
+{
+    char name[URL_NAME_MAX];
+
+    if (queue_drain_for(&store->queue, STOP_MSEC))
+        return;
+    log_error("store: %s is too slow to wait for at the end: what is not yet done is given up",
+              url_name(&store->database.url, name));
+    interrupt_raise(&store->database.interrupt);
+    queue_drain(&store->queue);
+}
+
 void store_close_to_workers(void)
 {
     lock_take(&registry.lock);
     LIST_EACH(node, &registry.stores)
     {
-        queue_close_to_workers(&CONTAINER_OF(node, struct store, node)->queue);
+        struct store *store = CONTAINER_OF(node, struct store, node);
+
+        atomic_store(&store->is_ending, true);
+        queue_close_to_workers(&store->queue);
     }
     LIST_EACH(node, &registry.stores)
     {
-        queue_drain(&CONTAINER_OF(node, struct store, node)->queue);
+        end_soon(CONTAINER_OF(node, struct store, node));
     }
     lock_give(&registry.lock);
 }
 
 /* --- opening --- */
 
-struct url {
-    const struct driver *driver;
-    struct str path;
-    bool is_embedded;
-};
-
-static enum err refuse_scheme(struct str scheme)
-{
-    log_error("store: no driver for \"" STR_FMT "://\": this build has the embedded SQLite only. "
-              "Set db_url to \"sqlite:///path/to/file.db\", or to \"\" for the embedded database",
-              STR_ARG(scheme));
-    return ERR_UNSUPPORTED;
-}
-
-/* Never logs what follows the scheme: there are passwords in it. */
+/* The empty URL is that of the embedded database. */
 static enum err parse_url(struct str text, struct url *out)
 {
-    struct str separator = STR("://");
-    const char *colon = str_find(text, separator);
-    struct str scheme;
-
-    if (str_is_empty(text)) {
-        *out = (struct url){ &sqlite_driver, str_of(registry.embedded_path), true };
-        return ERR_NONE;
-    }
-    if (!colon)
-        return refuse_scheme(STR("?"));
-    scheme = str_between(text.ptr, colon);
-    for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
-        if (!str_ieq(scheme, drivers[i]->scheme))
-            continue;
-        *out = (struct url){ drivers[i], str_skip(text, scheme.len + separator.len), false };
-        return str_is_empty(out->path) ? ERR_SYNTAX : ERR_NONE;
-    }
-    return refuse_scheme(scheme);
+    if (!str_is_empty(text))
+        return url_parse(text, out);
+    *out = (struct url){ .driver = &sqlite_driver, .path = str_of(registry.embedded_path) };
+    return ERR_NONE;
 }
 
 static struct store *find_store(const struct url *url)
@@ -125,8 +126,7 @@ static struct store *find_store(const struct url *url)
     {
         struct store *store = CONTAINER_OF(node, struct store, node);
 
-        if (store->connection->driver == url->driver &&
-            str_eq((struct str){ store->path, store->path_length }, url->path))
+        if (store->database.url.driver == url->driver && str_eq(store->database.url.path, url->path))
             return store;
     }
     return NULL;
@@ -134,58 +134,127 @@ static struct store *find_store(const struct url *url)
 
 static void store_destroy(struct store *store)
 {
-    queue_fini(&store->queue);
-    store->connection->driver->close(store->connection);
-    lock_fini(&store->in_use);
+    queue_fini(&store->queue, STOP_MSEC);
+    interrupt_fini(&store->database.interrupt);
     free(store);
+}
+
+static struct connection *take_connection(struct store *store, enum err *err)
+{
+    struct lane *lane = queue_lane(&store->queue);
+
+    lock_take(&lane->in_use);
+    *err = lane_reach(lane);
+    return lane->connection;
+}
+
+static void give_connection(struct store *store)
+{
+    lock_give(&queue_lane(&store->queue)->in_use);
+    if (outage_is_on(&store->queue.outage) && queue_watch(&store->queue))
+        log_error("store: no thread to wait for the database: out of memory");
 }
 
 enum err store_create_schema(struct store *store)
 {
     enum err err;
+    struct connection *connection = take_connection(store, &err);
 
-    lock_take(&store->in_use);
-    err = schema_create(store->connection);
-    lock_give(&store->in_use);
+    if (!err)
+        err = schema_create(connection);
+    give_connection(store);
     return err;
 }
 
 bool store_has_column(struct store *store, struct str table, struct str column)
 {
-    bool has;
+    enum err err;
+    struct connection *connection = take_connection(store, &err);
+    bool has = !err && connection_has_column(connection, table, column);
 
-    lock_take(&store->in_use);
-    has = store->connection->driver->has_column(store->connection, table, column);
-    lock_give(&store->in_use);
+    give_connection(store);
     return has;
 }
 
-/* The embedded database, and a new file, get the tables that the modules expect. */
-static enum err prepare_schema(struct store *store, const struct url *url)
+const struct dialect *store_dialect(const struct store *store)
 {
-    if (!url->is_embedded && !url->driver->is_empty(store->connection))
+    return store->database.driver->dialect;
+}
+
+static bool is_empty(struct store *store)
+{
+    struct query query = { .sql = store->database.driver->dialect->any_table };
+    enum err err;
+    struct connection *connection = take_connection(store, &err);
+    bool has_tables = true;
+
+    if (!err)
+        err = connection_ask(connection, &query, &has_tables);
+    give_connection(store);
+    return !err && !has_tables;
+}
+
+/* The embedded database, and a new file, get the tables that the modules expect. */
+static enum err prepare_schema(struct store *store, bool is_embedded)
+{
+    if (!store->database.driver->is_embedded || (!is_embedded && !is_empty(store)))
         return ERR_NONE;
     return store_create_schema(store);
 }
 
-static enum err store_create(const struct url *url, struct store **out)
+/* A server may come later; a file is there, or is made, or there is no hope. */
+static enum err reach(struct store *store)
+{
+    enum err err;
+
+    take_connection(store, &err);
+    give_connection(store);
+    return store->database.driver->is_embedded ? err : ERR_NONE;
+}
+
+/* With the text that the URL borrows from behind it. */
+static struct store *allocate(const struct url *url)
 {
     struct store *store = calloc(1, sizeof *store + url->path.len);
+
+    if (!store)
+        return NULL;
+    memcpy(store->path, url->path.ptr, url->path.len);
+    return store;
+}
+
+static void set_up(struct store *store, const struct url *url)
+{
+    store->refs = 1;
+    store->is_synchronous = registry.is_synchronous;
+    store->database.driver = url->driver;
+    store->database.limits = registry.limits;
+    store->database.url = *url;
+    url_move(&store->database.url, store->path);
+    if (url->connections)
+        store->database.limits.connections = (unsigned)url->connections;
+    if (url->timeout)
+        store->database.limits.statement = url->timeout * 1000;
+}
+
+static enum err store_create(const struct url *url, bool is_embedded, struct store **out)
+{
+    struct store *store = allocate(url);
     enum err err;
 
     if (!store)
         return ERR_NOMEM;
-    memcpy(store->path, url->path.ptr, url->path.len);
-    store->path_length = url->path.len;
-    store->refs = 1;
-    store->is_synchronous = registry.is_synchronous;
-    if ((err = url->driver->open(url->path, &store->connection))) {
+    set_up(store, url);
+    if ((err = interrupt_init(&store->database.interrupt))) {
         free(store);
         return err;
     }
-    lock_init(&store->in_use);
-    queue_init(&store->queue, store->connection, &store->in_use, registry.post);
-    if ((err = prepare_schema(store, url))) {
+    err = queue_init(&store->queue, &store->database, registry.post);
+    if (!err)
+        err = reach(store);
+    if (!err)
+        err = prepare_schema(store, is_embedded);
+    if (err) {
         store_destroy(store);
         return err;
     }
@@ -208,7 +277,7 @@ static enum err open_locked(struct str text, struct store **out)
         *out = store;
         return ERR_NONE;
     }
-    if ((err = store_create(&url, &store)))
+    if ((err = store_create(&url, str_is_empty(text), &store)))
         return err;
     list_push_back(&registry.stores, &store->node);
     *out = store;
@@ -244,9 +313,11 @@ void store_close(struct store *store)
 
 static void run_at_once(struct store *store, const struct query *query, struct answer *answer)
 {
-    lock_take(&store->in_use);
-    store->connection->driver->run(store->connection, query, answer);
-    lock_give(&store->in_use);
+    struct lane *lane = queue_lane(&store->queue);
+
+    lock_take(&lane->in_use);
+    lane_run(lane, query, answer, statement_asks(query->sql));
+    give_connection(store);
 }
 
 enum err store_run(struct store *store, struct str sql, const struct value params[],
@@ -257,7 +328,9 @@ enum err store_run(struct store *store, struct str sql, const struct value param
     enum err err;
 
     answer_init(&answer);
-    run_at_once(store, &query, &answer);
+    answer.result.err = query_check(&query);
+    if (!answer.result.err)
+        run_at_once(store, &query, &answer);
     err = answer.result.err;
     if (done)
         done(context, &answer.result);
@@ -273,6 +346,8 @@ enum err store_query(struct store *store, struct worker *worker, struct str sql,
     struct statement *statement;
     enum err err;
 
+    if ((err = query_check(&query)))
+        return err;
     if ((err = statement_create(worker, &query, done, context, &statement)))
         return err;
     if (store->is_synchronous) {
@@ -287,5 +362,8 @@ enum err store_query(struct store *store, struct worker *worker, struct str sql,
 
 void store_drain(struct store *store)
 {
-    queue_drain(&store->queue);
+    if (atomic_load(&store->is_ending))
+        end_soon(store);
+    else
+        queue_drain(&store->queue);
 }

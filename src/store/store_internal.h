@@ -5,6 +5,7 @@
  * database, and how results travel to the worker that asked.
  */
 #include <culvert/store.h>
+#include <culvert/timer.h>
 
 /* Runs `run(argument)` on the worker, soon; called from the thread of a store. */
 typedef void store_post_fn(struct worker *worker, void (*run)(void *argument), void *argument);
@@ -21,6 +22,8 @@ void store_close_to_workers(void);
  * and calls `done` before it returns.
  */
 void store_set_synchronous(bool is_synchronous);
+/* Connections of a pool, and the time for a statement, unless a URL says otherwise; 4, and 5 s. */
+void store_set_limits(unsigned connections, msec statement);
 /* The file behind store_open(""); "culvert.db" unless set. ":memory:" keeps nothing. */
 void store_set_embedded_path(const char *path);
 /*
@@ -30,3 +33,5 @@ void store_set_embedded_path(const char *path);
 MUST_USE enum err store_create_schema(struct store *store);
 /* Does the database have this table, with this column? For tables that others may have made. */
 bool store_has_column(struct store *store, struct str table, struct str column);
+/* How the SQL of this store is written (store/driver.h). */
+const struct dialect *store_dialect(const struct store *store);

@@ -217,6 +217,28 @@ static void test_empty_columns_are_null(void **state)
     rig_fini(&server.rig);
 }
 
+static void test_user_agents_of_any_kind_cost_no_row(void **state)
+{
+    static char large[1000];
+    struct location_contact contact = contact_of("sip:a@h", 60);
+    struct location_update update = update_of(&contact);
+    struct server server = { .count = 0 };
+
+    (void)state;
+    memset(large, 'u', sizeof large);
+    rig_init(&server.rig);
+    start(&server, JOURNAL_WRITE_THROUGH, 0);
+    update.user_agent = STR("T\xe9l\xe9phone");
+    register_it(&server, &update);
+    assert_row(&server, "SELECT user_agent FROM location", "T?l?phone|");
+    update.user_agent = (struct str){ large, sizeof large };
+    update.cseq++;
+    register_it(&server, &update);
+    assert_row(&server, "SELECT length(user_agent) FROM location", "255|");
+    stop(&server);
+    rig_fini(&server.rig);
+}
+
 static void test_changes_follow(void **state)
 {
     struct location_contact contact = contact_of("sip:a@h", 60);
@@ -730,6 +752,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_row_has_what_tools_expect),
         cmocka_unit_test(test_empty_columns_are_null),
+        cmocka_unit_test(test_user_agents_of_any_kind_cost_no_row),
         cmocka_unit_test(test_changes_follow),
         cmocka_unit_test(test_other_tables_are_not_written),
         cmocka_unit_test(test_restart_brings_bindings_back),

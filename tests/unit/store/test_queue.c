@@ -156,6 +156,7 @@ static void test_waiting_bytes_are_limited_too(void **state)
     sem_t gate;
 
     (void)state;
+    memset(large, 'x', sizeof large);
     rig_init(&rig);
     rig_open(&rig);
     sem_init(&gate, 0, 0);
