@@ -73,6 +73,17 @@ typedef enum verdict mod_function_fn(struct call *call);
 typedef enum err mod_prepare_fn(struct module *module, unsigned index, struct str text,
                                 const struct script_place *place, const void **out);
 
+/* What the checker of scripts wants to know of a function, for its warnings. */
+enum mod_trait {
+    TRAIT_DECIDES = 1 << 0,   /* its result says who may: a script that ignores it lets everybody in */
+    TRAIT_ADMITS = 1 << 1,    /* it looks at who the sender is: passwords, addresses */
+    TRAIT_AIMS = 1 << 2,      /* it chooses where the request goes */
+    TRAIT_FOLLOWS = 1 << 3,   /* when it is true the request goes where a dialog leads */
+    TRAIT_BLIND = 1 << 4,     /* it looks neither at the sender nor at where the request goes */
+    TRAIT_RELAYS = 1 << 5,    /* it sends the request on */
+    TRAIT_REGISTERS = 1 << 6, /* it makes bindings */
+};
+
 /* A function with optional arguments has min_args smaller than the number of types in `takes`. */
 struct mod_function {
     const char *name;
@@ -82,6 +93,7 @@ struct mod_function {
     uint8_t min_args;
     uint16_t stages;           /* bits of enum stage */
     uint16_t route_stage;      /* for ARG_ROUTE: STAGE_FAILURE, STAGE_REPLY or STAGE_BRANCH */
+    uint8_t traits;            /* bits of enum mod_trait */
     const char *doc;
 };
 

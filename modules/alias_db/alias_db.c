@@ -143,7 +143,7 @@ static enum verdict alias_db_find(struct call *call)
 
 static const struct mod_function functions[] = {
     { .name = "alias_db_lookup", .run = alias_db_lookup, .takes = { ARG_FMT, ARG_FMT }, .min_args = 1,
-      .stages = STAGE_REQUEST | STAGE_FAILURE,
+      .stages = STAGE_REQUEST | STAGE_FAILURE, .traits = TRAIT_AIMS,
       .doc = "Replaces an alias in the Request-URI by the user it stands for." },
     { .name = "alias_db_find", .run = alias_db_find,
       .takes = { ARG_FMT, ARG_FMT, ARG_VAR, ARG_FMT }, .min_args = 3,

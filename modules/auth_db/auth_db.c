@@ -147,7 +147,7 @@ static enum verdict auth_check(struct call *call)
 
 #define AUTHORIZE(name_, run_, doc_)                                                            \
     { .name = name_, .run = run_, .takes = { ARG_FMT, ARG_STR }, .min_args = 2,                 \
-      .stages = STAGE_REQUEST, .doc = doc_ }
+      .stages = STAGE_REQUEST, .traits = TRAIT_DECIDES | TRAIT_ADMITS, .doc = doc_ }
 
 static const struct mod_function functions[] = {
     AUTHORIZE("www_authorize", www_authorize, "Checks Authorization against a table."),
@@ -155,7 +155,7 @@ static const struct mod_function functions[] = {
     AUTHORIZE("proxy_authorize", proxy_authorize, "Checks Proxy-Authorization against a table."),
     AUTHORIZE("proxy_authenticate", proxy_authorize, "The same by Kamailio's name."),
     { .name = "auth_check", .run = auth_check, .takes = { ARG_FMT, ARG_STR, ARG_FLAGS },
-      .min_args = 3, .stages = STAGE_REQUEST,
+      .min_args = 3, .stages = STAGE_REQUEST, .traits = TRAIT_DECIDES | TRAIT_ADMITS,
       .doc = "Checks what the method asks for; 1: the user must be that of To or From." },
     { 0 },
 };

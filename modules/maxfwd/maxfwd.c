@@ -48,7 +48,7 @@ static enum verdict is_below(struct call *call)
 #define PROCESS(name_)                                                                             \
     {                                                                                              \
         .name = name_, .run = process, .takes = { ARG_INT }, .min_args = 1,                        \
-        .stages = STAGE_REQUEST,                                                                   \
+        .stages = STAGE_REQUEST, .traits = TRAIT_BLIND,                                            \
         .doc = "Takes one hop off Max-Forwards, or grants n: 1, 2 when added, -1 at 0."            \
     }
 #define IS_BELOW(name_)                                                                            \

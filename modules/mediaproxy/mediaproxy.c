@@ -100,8 +100,9 @@ static enum err deny(struct module *module, const struct value *value,
       .stages = stages_, .doc = doc_ }
 
 static const struct mod_function functions[] = {
-    ROW(client_nat_test, 1, ON_MESSAGES,
-        "True when the client is behind a NAT: 1 private Contact, 2 other source, 4 private Via.", ARG_FLAGS),
+    { .name = "client_nat_test", .run = client_nat_test, .takes = { ARG_FLAGS }, .min_args = 1,
+      .stages = ON_MESSAGES, .traits = TRAIT_BLIND,
+      .doc = "True when the client is behind a NAT: 1 private Contact, 2 other source, 4 private Via." },
     ROW(fix_contact, 0, ON_MESSAGES, "Replaces host and port of the first Contact by the source.", ARG_END),
     ROW(use_media_proxy, 0, STAGE_ANY, "Relays the media; -2 without a description.", ARG_END),
     ROW(end_media_session, 0, STAGE_ANY, "Ends the relaying of media.", ARG_END),

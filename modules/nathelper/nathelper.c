@@ -72,7 +72,9 @@ static const struct mod_command commands[] = {
 #define NO_ARGS ARG_END
 
 static const struct mod_function functions[] = {
-    ROW(nat_uac_test, 1, ON_MESSAGES, "True when one of the tests says that the sender is behind a NAT.", ARG_FLAGS),
+    { .name = "nat_uac_test", .run = nat_uac_test, .takes = { ARG_FLAGS }, .min_args = 1,
+      .stages = ON_MESSAGES, .traits = TRAIT_BLIND,
+      .doc = "True when one of the tests says that the sender is behind a NAT." },
     ROW(fix_nated_contact, 0, ON_MESSAGES, "Replaces host and port of the first Contact by the source.", NO_ARGS),
     ROW(fix_nated_sdp, 1, ON_MESSAGES, "Changes the description: 1 direction, 2 addresses, 4 mark, 8 origin; [address].",
         ARG_FLAGS, ARG_FMT),

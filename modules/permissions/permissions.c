@@ -258,20 +258,24 @@ static enum verdict allow_address_group(struct call *call)
 #define ROW(name_, least, stages_, doc_, ...)                                                       \
     { .name = #name_, .run = name_, .takes = { __VA_ARGS__ }, .min_args = least, .stages = stages_, \
       .doc = doc_ }
+#define DECIDES TRAIT_DECIDES | TRAIT_ADMITS
+#define PEERS(name_, least, stages_, doc_, ...)                                                     \
+    { .name = #name_, .run = name_, .takes = { __VA_ARGS__ }, .min_args = least, .stages = stages_, \
+      .traits = DECIDES, .doc = doc_ }
 #define RULES(name_, least, stages_, doc_, second)                                                  \
     { .name = #name_, .run = name_, .prepare = name_files, .takes = { ARG_CUSTOM, second },         \
-      .min_args = least, .stages = stages_, .doc = doc_ }
+      .min_args = least, .stages = stages_, .traits = DECIDES, .doc = doc_ }
 
 static const struct mod_function functions[] = {
     RULES(allow_routing, 0, STAGE_ANY, "True when the files let From reach every target.", ARG_CUSTOM),
     RULES(allow_register, 1, R_F, "True when the files let To register every Contact.", ARG_CUSTOM),
     RULES(allow_refer_to, 1, R_F, "True when the files let From refer to Refer-To.", ARG_CUSTOM),
     RULES(allow_uri, 2, R_F, "True when the files let From reach the URI given.", ARG_FMT),
-    ROW(allow_trusted, 0, STAGE_ANY, "True when address, transport, From and Request-URI are in the table.",
+    PEERS(allow_trusted, 0, STAGE_ANY, "True when address, transport, From and Request-URI are in the table.",
         ARG_FMT, ARG_FMT, ARG_FMT),
     ROW(set_address_group, 1, R_F, "Chooses the group for allow_address().", ARG_INT),
-    ROW(allow_address, 2, STAGE_ANY, "True when address and port are in the group.", ARG_FMT, ARG_FMT, ARG_FMT),
-    ROW(allow_source_address, 0, STAGE_ANY, "True when the source is in the group.", ARG_INT),
+    PEERS(allow_address, 2, STAGE_ANY, "True when address and port are in the group.", ARG_FMT, ARG_FMT, ARG_FMT),
+    PEERS(allow_source_address, 0, STAGE_ANY, "True when the source is in the group.", ARG_INT),
     ROW(allow_source_address_group, 0, STAGE_ANY, "The group that the source is in, or -1.", ARG_END),
     ROW(allow_address_group, 2, STAGE_ANY, "The group that address and port are in, or -1.", ARG_FMT, ARG_FMT),
     { 0 },

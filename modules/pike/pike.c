@@ -67,8 +67,10 @@ static enum verdict check_ip(struct call *call)
 
 static const struct mod_function functions[] = {
     { .name = "pike_check_req", .run = check_req, .stages = STAGES,
+      .traits = TRAIT_DECIDES | TRAIT_BLIND,
       .doc = "False while the source of the message sends too much; -2 when that has just begun." },
     { .name = "pike_check_ip", .run = check_ip, .takes = { ARG_FMT }, .min_args = 1, .stages = STAGES,
+      .traits = TRAIT_DECIDES | TRAIT_BLIND,
       .doc = "The same for an address." },
     { 0 },
 };

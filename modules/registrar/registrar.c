@@ -75,27 +75,29 @@ static enum err prepare_table(struct module *module, unsigned index, struct str 
     return ERR_NONE;
 }
 
-#define FUNCTION(name_, run_, min_, stages_, doc_, ...)                                         \
+#define TRAITED(traits_, name_, run_, min_, stages_, doc_, ...)                                 \
     { .name = name_, .run = run_, .prepare = prepare_table, .takes = { __VA_ARGS__ },           \
-      .min_args = min_,                                                                         \
-      .stages = stages_, .doc = doc_ }
+      .min_args = min_, .stages = stages_, .traits = traits_, .doc = doc_ }
+#define FUNCTION(...) TRAITED(0, __VA_ARGS__)
+#define SAVES(...) TRAITED(TRAIT_REGISTERS, __VA_ARGS__)
+#define AIMS(...) TRAITED(TRAIT_AIMS, __VA_ARGS__)
 
 static const struct mod_function functions[] = {
-    FUNCTION("save", registrar_save, 1, BEFORE_RELAY | STAGE_REPLY,
+    SAVES("save", registrar_save, 1, BEFORE_RELAY | STAGE_REPLY,
              "Keeps the bindings of a REGISTER, with the flow it came on, and answers it.", ARG_CUSTOM,
              ARG_FLAGS, ARG_FMT),
-    FUNCTION("save_noreply", registrar_save_no_reply, 1, STAGE_REQUEST,
+    SAVES("save_noreply", registrar_save_no_reply, 1, STAGE_REQUEST,
              "The same without an answer.", ARG_CUSTOM),
-    FUNCTION("save_memory", registrar_save_memory, 1, STAGE_REQUEST,
+    SAVES("save_memory", registrar_save_memory, 1, STAGE_REQUEST,
              "The same, not written to the database.", ARG_CUSTOM),
     FUNCTION("reg_send_reply", registrar_send_reply, 0, BEFORE_RELAY,
              "Sends the answer that save() was told to leave.", ARG_END),
-    FUNCTION("lookup", registrar_lookup, 1, BEFORE_RELAY,
+    AIMS("lookup", registrar_lookup, 1, BEFORE_RELAY,
              "Replaces the Request-URI by the bindings: 1, -1 nobody, -2 method, -3 error.",
              ARG_CUSTOM, ARG_FMT),
-    FUNCTION("lookup_to_dset", registrar_lookup_to_dset, 1, BEFORE_RELAY,
+    AIMS("lookup_to_dset", registrar_lookup_to_dset, 1, BEFORE_RELAY,
              "Adds the bindings as targets; the Request-URI stays.", ARG_CUSTOM, ARG_FMT),
-    FUNCTION("lookup_branches", registrar_lookup_branches, 1, BEFORE_RELAY,
+    AIMS("lookup_branches", registrar_lookup_branches, 1, BEFORE_RELAY,
              "lookup() for the Request-URI and for every target that names a user.", ARG_CUSTOM),
     FUNCTION("registered", registrar_registered, 1, STAGE_ANY,
              "True when the Request-URI, or the URI given, has a binding; match bits: 1 its"

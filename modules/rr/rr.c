@@ -278,15 +278,18 @@ enum {
 static const struct mod_function functions[] = {
     { .name = "loose_route",
       .run = loose_route,
+      .traits = TRAIT_FOLLOWS,
       .stages = STAGE_REQUEST,
       .doc = "Routes by the Route headers: true when they say where the request goes; Kamailio's: 2"
              " by a flow token, -2 a forged one, -3 when only our own Route stood outside of a dialog." },
     { .name = "loose_route_preloaded",
       .run = loose_route_preloaded,
+      .traits = TRAIT_FOLLOWS,
       .stages = STAGE_REQUEST,
       .doc = "loose_route() for requests outside of dialogs: true when a Route is behind ours." },
     { .name = "loose_route_mode",
       .run = loose_route_mode,
+      .traits = TRAIT_FOLLOWS,
       .takes = { ARG_INT },
       .min_args = 1,
       .stages = STAGE_REQUEST,

@@ -233,6 +233,7 @@ static const struct mod_function functions[] = {
       .run = sanity_check,
       .takes = { ARG_INT, ARG_INT, ARG_INT },
       .stages = STAGE_ANY,
+      .traits = TRAIT_BLIND,
       .doc = "True for a faultless request, else it is answered: [checks [, uris [, noreply]]]." },
     { .name = "sanity_reply",
       .run = sanity_reply,

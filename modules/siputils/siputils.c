@@ -9,7 +9,8 @@
 
 static const struct mod_function functions[] = {
     ROW("is_user", uri_is_user, 1, "True when the credentials are of this user.", ARG_FMT),
-    ROW("has_totag", uri_has_totag, 0, "True inside of a dialog: To has a tag.", NO_ARGS),
+    { .name = "has_totag", .run = uri_has_totag, .stages = STAGE_ANY, .traits = TRAIT_BLIND,
+      .doc = "True inside of a dialog: To has a tag." },
     ROW("uri_param", uri_param, 1, "True when the Request-URI has this parameter [and value].", ARG_FMT, ARG_FMT),
     ROW("uri_param_any", uri_param_any, 1, "The same, in the user part too.", ARG_FMT),
     ROW("uri_param_rm", uri_param_rm, 1, "Removes a parameter of the Request-URI.", ARG_FMT),

@@ -73,7 +73,7 @@ static enum verdict sd_lookup(struct call *call)
 
 static const struct mod_function functions[] = {
     { .name = "sd_lookup", .run = sd_lookup, .takes = { ARG_FMT, ARG_FMT }, .min_args = 1,
-      .stages = STAGE_REQUEST, .doc = "Replaces a short number in the Request-URI by what it stands for." },
+      .stages = STAGE_REQUEST, .traits = TRAIT_AIMS, .doc = "Replaces a short number in the Request-URI by what it stands for." },
     { 0 },
 };
 

@@ -56,7 +56,7 @@ static const struct mod_function functions[] = {
     ROW("is_present_hf_re", is_present_hf_re, 1, "True when a header's name matches.", ARG_RE),
     ROW("is_present_hf_re_pv", is_present_hf_re, 1, "True when a header's name matches.", ARG_RE),
     { .name = "is_method", .run = textops_is_method, .prepare = methods_prepare, .takes = { ARG_CUSTOM },
-      .min_args = 1, .stages = STAGE_ANY, .doc = "True for one of the methods: \"INVITE|ACK\"." },
+      .min_args = 1, .stages = STAGE_ANY, .traits = TRAIT_BLIND, .doc = "True for one of the methods: \"INVITE|ACK\"." },
     ROW("has_body", has_body, 0, "True when there is a body [of this type].", ARG_STR),
     ROW("is_privacy", is_privacy, 1, "True when Privacy names this.", ARG_STR),
     ROW("is_audio_on_hold", is_audio_on_hold, 0, "1 held by a null address, 2 by direction.", NO_ARGS),

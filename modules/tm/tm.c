@@ -8,12 +8,14 @@ enum {
 };
 
 /* clang-format off */
-#define ROW(function, minimum, stages_, doc_, ...) \
-    { .name = #function, .run = function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = stages_, .doc = doc_ }
-#define ALIAS(name_, function, minimum, stages_, doc_, ...) \
+#define TRAITED(traits_, name_, function, minimum, stages_, doc_, ...) \
     { .name = name_, .run = function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = stages_, .doc = doc_ }
+      .stages = stages_, .traits = traits_, .doc = doc_ }
+#define ALIAS(name_, ...) TRAITED(0, name_, __VA_ARGS__)
+#define ROW(function, ...) TRAITED(0, #function, function, __VA_ARGS__)
+#define RELAYS(name_, ...) TRAITED(TRAIT_RELAYS, name_, __VA_ARGS__)
+#define BLIND(function, ...) TRAITED(TRAIT_BLIND, #function, function, __VA_ARGS__)
+#define FOLLOWS(function, ...) TRAITED(TRAIT_FOLLOWS, #function, function, __VA_ARGS__)
 #define ARM(function, kind, doc_) \
     { .name = #function, .run = function, .takes = { ARG_ROUTE }, .min_args = 1, \
       .stages = STAGE_ANY, .route_stage = kind, .doc = doc_ }
@@ -30,17 +32,17 @@ enum {
 #define DOC_DONE_ANYWAY "Accepted; culvert does so by itself."
 
 static const struct mod_function functions[] = {
-    ROW(t_relay, 0, ON_REQUESTS, DOC_RELAY, ARG_FMT, ARG_FMT),
-    ALIAS("t_relay_to", t_relay, 0, ON_REQUESTS, DOC_RELAY, ARG_FMT, ARG_FMT),
-    ALIAS("t_forward_nonack", t_relay, 0, ON_REQUESTS, DOC_RELAY, ARG_FMT, ARG_FMT),
-    ALIAS("t_forward_nonack_uri", t_relay, 0, ON_REQUESTS, DOC_RELAY, NO_ARGS),
-    ALIAS("t_forward_nonack_to", t_relay, 0, ON_REQUESTS, DOC_RELAY, ARG_FMT, ARG_FMT),
-    ROW(t_relay_to_udp, 0, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
-    ROW(t_relay_to_tcp, 0, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
-    ROW(t_relay_to_tls, 0, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
-    ALIAS("t_forward_nonack_udp", t_relay_to_udp, 2, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
-    ALIAS("t_forward_nonack_tcp", t_relay_to_tcp, 2, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
-    ALIAS("t_forward_nonack_tls", t_relay_to_tls, 2, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
+    RELAYS("t_relay", t_relay, 0, ON_REQUESTS, DOC_RELAY, ARG_FMT, ARG_FMT),
+    RELAYS("t_relay_to", t_relay, 0, ON_REQUESTS, DOC_RELAY, ARG_FMT, ARG_FMT),
+    RELAYS("t_forward_nonack", t_relay, 0, ON_REQUESTS, DOC_RELAY, ARG_FMT, ARG_FMT),
+    RELAYS("t_forward_nonack_uri", t_relay, 0, ON_REQUESTS, DOC_RELAY, NO_ARGS),
+    RELAYS("t_forward_nonack_to", t_relay, 0, ON_REQUESTS, DOC_RELAY, ARG_FMT, ARG_FMT),
+    RELAYS("t_relay_to_udp", t_relay_to_udp, 0, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
+    RELAYS("t_relay_to_tcp", t_relay_to_tcp, 0, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
+    RELAYS("t_relay_to_tls", t_relay_to_tls, 0, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
+    RELAYS("t_forward_nonack_udp", t_relay_to_udp, 2, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
+    RELAYS("t_forward_nonack_tcp", t_relay_to_tcp, 2, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
+    RELAYS("t_forward_nonack_tls", t_relay_to_tls, 2, ON_REQUESTS, DOC_RELAY_BY, ARG_FMT, ARG_FMT),
     ALIAS("t_relay_to_sctp", t_relay_by_sctp, 0, ON_REQUESTS, DOC_NO_SCTP, ARG_FMT, ARG_FMT),
     ALIAS("t_forward_nonack_sctp", t_relay_by_sctp, 2, ON_REQUESTS, DOC_NO_SCTP, ARG_FMT, ARG_FMT),
     ALIAS("t_replicate_sctp", t_relay_by_sctp, 2, STAGE_REQUEST, DOC_NO_SCTP, ARG_FMT, ARG_FMT),
@@ -50,7 +52,7 @@ static const struct mod_function functions[] = {
     ROW(t_replicate_udp, 2, STAGE_REQUEST, DOC_REPLICATE, ARG_FMT, ARG_FMT),
     ROW(t_replicate_tcp, 2, STAGE_REQUEST, DOC_REPLICATE, ARG_FMT, ARG_FMT),
     ROW(t_replicate_tls, 2, STAGE_REQUEST, DOC_REPLICATE, ARG_FMT, ARG_FMT),
-    ROW(t_newtran, 0, STAGE_REQUEST, "Makes the transaction now.", NO_ARGS),
+    BLIND(t_newtran, 0, STAGE_REQUEST, "Makes the transaction now.", NO_ARGS),
     ROW(t_reply, 2, ALMOST_ANY, DOC_REPLY, ARG_FMT, ARG_FMT),
     ROW(t_send_reply, 2, ALMOST_ANY, DOC_REPLY, ARG_FMT, ARG_FMT),
     ROW(t_reply_error, 0, ON_REQUESTS, "Answers with the reason why forwarding failed.", NO_ARGS),
@@ -58,11 +60,11 @@ static const struct mod_function functions[] = {
     ROW(t_relay_cancel, 0, STAGE_REQUEST, "Cancels the INVITE of this CANCEL, if it is known.", NO_ARGS),
     ALIAS("t_retransmit_reply", t_release, 0, STAGE_REQUEST, DOC_DONE_ANYWAY, NO_ARGS),
 
-    ROW(t_check_trans, 0, STAGE_ANY, "True for the CANCEL and ACK of a transaction that is known.", NO_ARGS),
-    ROW(t_lookup_request, 0, STAGE_ANY, "True when the transaction is known.", NO_ARGS),
+    FOLLOWS(t_check_trans, 0, STAGE_ANY, "True for the CANCEL and ACK of a transaction that is known.", NO_ARGS),
+    FOLLOWS(t_lookup_request, 0, STAGE_ANY, "True when the transaction is known.", NO_ARGS),
     ROW(t_exists, 0, STAGE_ANY, "True when there is a transaction.", NO_ARGS),
-    ROW(t_lookup_cancel, 0, STAGE_REQUEST, "True for a CANCEL whose INVITE is known; 1 takes its flags.", ARG_INT),
-    ROW(t_precheck_trans, 0, STAGE_REQUEST, "True for a retransmission: those never reach a script.", NO_ARGS),
+    FOLLOWS(t_lookup_cancel, 0, STAGE_REQUEST, "True for a CANCEL whose INVITE is known; 1 takes its flags.", ARG_INT),
+    BLIND(t_precheck_trans, 0, STAGE_REQUEST, "True for a retransmission: those never reach a script.", NO_ARGS),
     ROW(t_check_status, 1, STAGE_ANY, "Matches the status by a regular expression.", ARG_RE),
     ROW(t_grep_status, 1, ALMOST_ANY, "True when some branch ended with this status.", ARG_INT),
     ROW(t_get_status_code, 0, ALMOST_ANY, "The status, as return code.", NO_ARGS),

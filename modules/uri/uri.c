@@ -38,7 +38,8 @@ static enum verdict tel2sip(struct call *call)
 
 static const struct mod_function functions[] = {
     ROW("is_user", uri_is_user, 1, STAGE_REQUEST, "True when the credentials are of this user.", ARG_STR),
-    ROW("has_totag", uri_has_totag, 0, STAGE_ANY, "True inside of a dialog: To has a tag.", ARG_END),
+    { .name = "has_totag", .run = uri_has_totag, .stages = STAGE_ANY, .traits = TRAIT_BLIND,
+      .doc = "True inside of a dialog: To has a tag." },
     ROW("uri_param", uri_param, 1, STAGE_REQUEST, "True when the Request-URI has this parameter [and value].",
         ARG_STR, ARG_STR),
     ROW("add_uri_param", uri_add_param, 1, STAGE_REQUEST, "Adds name[=value] to the Request-URI.", ARG_STR),

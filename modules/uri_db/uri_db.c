@@ -122,9 +122,9 @@ static enum verdict does_uri_exist(struct call *call)
 }
 
 static const struct mod_function functions[] = {
-    { .name = "check_to", .run = check_to, .stages = STAGE_REQUEST,
+    { .name = "check_to", .run = check_to, .stages = STAGE_REQUEST, .traits = TRAIT_DECIDES,
       .doc = "True when the user of To is the one of the credentials." },
-    { .name = "check_from", .run = check_from, .stages = STAGE_REQUEST,
+    { .name = "check_from", .run = check_from, .stages = STAGE_REQUEST, .traits = TRAIT_DECIDES,
       .doc = "True when the user of From is the one of the credentials." },
     { .name = "does_uri_exist", .run = does_uri_exist, .stages = STAGE_REQUEST | STAGE_LOCAL,
       .doc = "True when the user of the Request-URI is in the table." },

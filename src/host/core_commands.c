@@ -7,9 +7,11 @@
 #include "host/core.h"
 
 /* clang-format off */
-#define ROW(name_, function, minimum, doc_, ...) \
+#define TRAITED(traits_, name_, function, minimum, doc_, ...) \
     { .name = name_, .run = command_##function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = STAGE_ANY, .doc = doc_ }
+      .stages = STAGE_ANY, .traits = traits_, .doc = doc_ }
+#define ROW(...) TRAITED(0, __VA_ARGS__)
+#define AIMS(...) TRAITED(TRAIT_AIMS, __VA_ARGS__)
 #define NO_ARGS ARG_END
 
 #define DOC_HOST "Replaces the host of the Request-URI; its port stays."
@@ -37,15 +39,15 @@
 #define DOC_PRINTF "Writes a text with variables in it to a variable."
 
 const struct mod_function core_commands[] = {
-    ROW("rewritehost", sethost, 1, DOC_HOST, ARG_STR),
-    ROW("sethost", sethost, 1, DOC_HOST, ARG_STR),
-    ROW("seth", sethost, 1, DOC_HOST, ARG_STR),
-    ROW("rewritehostport", sethostport, 1, DOC_HOSTPORT, ARG_STR),
-    ROW("sethostport", sethostport, 1, DOC_HOSTPORT, ARG_STR),
-    ROW("sethp", sethostport, 1, DOC_HOSTPORT, ARG_STR),
-    ROW("rewritehostporttrans", sethostporttrans, 1, DOC_HOSTPORTTRANS, ARG_STR),
-    ROW("sethostporttrans", sethostporttrans, 1, DOC_HOSTPORTTRANS, ARG_STR),
-    ROW("sethpt", sethostporttrans, 1, DOC_HOSTPORTTRANS, ARG_STR),
+    AIMS("rewritehost", sethost, 1, DOC_HOST, ARG_STR),
+    AIMS("sethost", sethost, 1, DOC_HOST, ARG_STR),
+    AIMS("seth", sethost, 1, DOC_HOST, ARG_STR),
+    AIMS("rewritehostport", sethostport, 1, DOC_HOSTPORT, ARG_STR),
+    AIMS("sethostport", sethostport, 1, DOC_HOSTPORT, ARG_STR),
+    AIMS("sethp", sethostport, 1, DOC_HOSTPORT, ARG_STR),
+    AIMS("rewritehostporttrans", sethostporttrans, 1, DOC_HOSTPORTTRANS, ARG_STR),
+    AIMS("sethostporttrans", sethostporttrans, 1, DOC_HOSTPORTTRANS, ARG_STR),
+    AIMS("sethpt", sethostporttrans, 1, DOC_HOSTPORTTRANS, ARG_STR),
     ROW("rewriteuser", setuser, 1, DOC_USER, ARG_STR),
     ROW("setuser", setuser, 1, DOC_USER, ARG_STR),
     ROW("setu", setuser, 1, DOC_USER, ARG_STR),
@@ -55,16 +57,16 @@ const struct mod_function core_commands[] = {
     ROW("rewriteport", setport, 1, DOC_PORT, ARG_STR),
     ROW("setport", setport, 1, DOC_PORT, ARG_STR),
     ROW("setp", setport, 1, DOC_PORT, ARG_STR),
-    ROW("rewriteuri", seturi, 1, DOC_URI, ARG_STR),
-    ROW("seturi", seturi, 1, DOC_URI, ARG_STR),
+    AIMS("rewriteuri", seturi, 1, DOC_URI, ARG_STR),
+    AIMS("seturi", seturi, 1, DOC_URI, ARG_STR),
     ROW("revert_uri", revert_uri, 0, "Takes the Request-URI back to the received one.", NO_ARGS),
     ROW("prefix", prefix, 1, "Puts a text before the user part of the Request-URI.", ARG_STR),
     ROW("strip", strip, 1, "Drops the first n characters of the user part.", ARG_INT),
     ROW("strip_tail", strip_tail, 1, "Drops the last n characters of the user part.", ARG_INT),
     ROW("userphone", userphone, 0, "Adds user=phone to the Request-URI.", NO_ARGS),
 
-    ROW("setdsturi", setdsturi, 1, DOC_DSTURI, ARG_FMT),
-    ROW("setduri", setdsturi, 1, DOC_DSTURI, ARG_FMT),
+    AIMS("setdsturi", setdsturi, 1, DOC_DSTURI, ARG_FMT),
+    AIMS("setduri", setdsturi, 1, DOC_DSTURI, ARG_FMT),
     ROW("resetdsturi", resetdsturi, 0, DOC_RESETDSTURI, NO_ARGS),
     ROW("resetduri", resetdsturi, 0, DOC_RESETDSTURI, NO_ARGS),
     ROW("isdsturiset", isdsturiset, 0, DOC_ISDSTURISET, NO_ARGS),
@@ -109,10 +111,10 @@ const struct mod_function core_commands[] = {
     ROW("issflagset", issflagset, 1, DOC_ISSFLAGSET, ARG_INT),
     ROW("isscriptflagset", issflagset, 1, DOC_ISSFLAGSET, ARG_INT),
 
-    ROW("forward", forward, 0, "Sends the message on without a transaction.", ARG_STR, ARG_STR),
-    ROW("forward_udp", forward_udp, 0, "As forward(), over UDP.", ARG_STR, ARG_STR),
-    ROW("forward_tcp", forward_tcp, 0, "As forward(), over TCP.", ARG_STR, ARG_STR),
-    ROW("forward_tls", forward_tls, 0, "As forward(), over TLS.", ARG_STR, ARG_STR),
+    TRAITED(TRAIT_RELAYS, "forward", forward, 0, "Sends the message on without a transaction.", ARG_STR, ARG_STR),
+    TRAITED(TRAIT_RELAYS, "forward_udp", forward_udp, 0, "As forward(), over UDP.", ARG_STR, ARG_STR),
+    TRAITED(TRAIT_RELAYS, "forward_tcp", forward_tcp, 0, "As forward(), over TCP.", ARG_STR, ARG_STR),
+    TRAITED(TRAIT_RELAYS, "forward_tls", forward_tls, 0, "As forward(), over TLS.", ARG_STR, ARG_STR),
     ROW("udp_mtu_try_proto", accept_silently, 1, "The transport of a flow is never changed for size.", ARG_STR),
     ROW("send", send, 1, "Sends the received bytes, unchanged, to an address.", ARG_STR),
     ROW("send_udp", send_udp, 0, "As send(), over UDP.", ARG_FMT),

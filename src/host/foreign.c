@@ -137,19 +137,20 @@ static void search_module(void *context, const struct module_desc *desc)
 }
 
 /* A module that nobody knows may have any name. */
-static void hint_at_unknown(const struct server *server, char *hint, size_t size)
+static enum script_excuse hint_at_unknown(const struct server *server, char *hint, size_t size)
 {
     for (const struct foreign_load *load = server->foreign; load; load = load->next) {
         if (load->row)
             continue;
         snprintf(hint, size, "; perhaps it is of the module \"" STR_FMT "\", which is not here",
                  STR_ARG(load->name));
-        return;
+        return EXCUSE_MAYBE;
     }
+    return EXCUSE_NONE;
 }
 
-static void hint_at_module(const struct server *server, enum script_name_kind kind, struct str name,
-                           char *hint, size_t size)
+static enum script_excuse hint_at_module(const struct server *server, enum script_name_kind kind,
+                                         struct str name, char *hint, size_t size)
 {
     struct search search = { kind, name, NULL };
 
@@ -157,15 +158,15 @@ static void hint_at_module(const struct server *server, enum script_name_kind ki
     if (search.module) {
         snprintf(hint, size, "; the module %s has it: write loadmodule \"%s\"", search.module,
                  search.module);
-        return;
+        return EXCUSE_SURE;
     }
     for (const struct foreign_module *row = foreign_modules; row->name; row++) {
         if (!has_name(row, kind, name))
             continue;
         snprintf(hint, size, "; it is of the module %s, which culvert does not have", row->name);
-        return;
+        return EXCUSE_SURE;
     }
-    hint_at_unknown(server, hint, size);
+    return hint_at_unknown(server, hint, size);
 }
 
 static void explain(struct foreign_load *load, enum script_name_kind kind, struct str name,
@@ -178,8 +179,8 @@ static void explain(struct foreign_load *load, enum script_name_kind kind, struc
     load->is_told = true;
 }
 
-bool foreign_excuse(void *context, enum script_name_kind kind, struct str name,
-                    const struct script_place *place, char *hint, size_t size)
+enum script_excuse foreign_excuse(void *context, enum script_name_kind kind, struct str name,
+                                  const struct script_place *place, char *hint, size_t size)
 {
     struct server *server = context;
 
@@ -187,10 +188,9 @@ bool foreign_excuse(void *context, enum script_name_kind kind, struct str name,
         if (!load->row || !has_name(load->row, kind, name))
             continue;
         explain(load, kind, name, place);
-        return true;
+        return EXCUSE_TOLD;
     }
-    hint_at_module(server, kind, name, hint, size);
-    return false;
+    return hint_at_module(server, kind, name, hint, size);
 }
 
 /* ---- the last line ---- */

@@ -39,7 +39,7 @@ bool foreign_is_loaded(const struct server *server, struct str name);
 /* Does one match that was asked for? */
 bool foreign_matches(const struct server *server, const struct regex *modules);
 /* As in struct script_host. */
-bool foreign_excuse(void *context, enum script_name_kind kind, struct str name,
-                    const struct script_place *place, char *hint, size_t size);
+enum script_excuse foreign_excuse(void *context, enum script_name_kind kind, struct str name,
+                                  const struct script_place *place, char *hint, size_t size);
 /* Writes ", 2 of them because of modules that culvert does not have: a, b". */
 void foreign_write_summary(const struct server *server, struct writer *w);

@@ -68,23 +68,28 @@ static void fail_count(struct unit *unit, const struct expr *call,
                      max == 1 ? "" : "s", call->arg_count);
 }
 
+/* A word without parentheses behind it was meant as a value. */
+static bool is_bare(const struct expr *call)
+{
+    struct str rest = str_skip(call->span.source->text, call->span.end);
+
+    while (rest.len && (*rest.ptr == ' ' || *rest.ptr == '\t'))
+        rest = str_skip(rest, 1);
+    return call->arg_count == 0 && (!rest.len || *rest.ptr != '(');
+}
+
 static void fail_unknown(struct unit *unit, const struct expr *call)
 {
-    char buffer[SUGGESTION_TEXT_MAX], hint[HINT_MAX];
-    const char *tail = "; is a loadmodule missing?";
-    struct suggestion suggestion;
+    const struct unknown_name unknown = {
+        .kind = NAME_FUNCTION,
+        .name = call->text,
+        .before = is_bare(call) ? "\"" : "unknown command \"",
+        .behind = is_bare(call) ? "\" is no command" : "\"",
+        .otherwise = is_bare(call) ? "; as a value it needs quotes or a #!define"
+                                   : "; is a loadmodule missing?",
+    };
 
-    if (suggestion_excuse(unit, NAME_FUNCTION, call->text, call->span, hint))
-        return;
-    suggestion_init(&suggestion, call->text);
-    suggestion_ask(&suggestion, unit->host, NAME_FUNCTION);
-    if (suggestion.best[0] && suggestion.distance <= 1)
-        tail = suggestion_text(&suggestion, buffer, sizeof buffer);
-    else if (hint[0])
-        tail = hint;
-    else if (suggestion.best[0])
-        tail = suggestion_text(&suggestion, buffer, sizeof buffer);
-    report_error(unit, call->span, "unknown command \"" STR_FMT "\"%s", STR_ARG(call->text), tail);
+    report_unknown(unit, call->span, &unknown);
 }
 
 static void resolve_call(struct check *check, struct expr *call)

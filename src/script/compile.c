@@ -5,6 +5,7 @@
 #include "script/build.h"
 #include "script/parse.h"
 #include "script/report.h"
+#include "script/sense.h"
 
 enum {
     ALWAYS_ONE = 1,  /* JUMP_UNLESS: the result is 1 when it jumps */
@@ -315,6 +316,7 @@ static enum err compile(struct unit *unit, struct source *source)
     parse_script(unit, source, &blocks);
     check_script(unit, blocks);
     build_program(unit, blocks);
+    check_sense(unit, blocks);
     verify(unit);
     if (unit->is_out_of_memory)
         return ERR_NOMEM;

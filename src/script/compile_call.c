@@ -180,7 +180,8 @@ static void take_number(struct argument *a)
             return;
         }
         if (!flag) {
-            refuse(a, "a number");
+            refuse(a, expr->kind == EXPR_WORD ? "a number: no #!define and no flag has this name"
+                                              : "a number");
             return;
         }
         number = flag->number;

@@ -162,6 +162,8 @@ static void recover_statement(struct parser *p)
     }
 }
 
+static struct stmt *parse_body(struct parser *p);
+
 /* Complains about what is missing at a place. */
 static void fail_at(struct parser *p, struct span span, const char *what)
 {
@@ -170,10 +172,34 @@ static void fail_at(struct parser *p, struct span span, const char *what)
     p->is_lost = true;
 }
 
+/* When the next statement is on the next line only the ';' is wrong: reading goes on. */
 static void expect_semicolon(struct parser *p)
 {
-    if (!parser_skip(p, SYM_SEMICOLON))
+    bool goes_on = parser_peek(p, 0)->starts_line || parser_at(p, SYM_BRACE_CLOSE);
+
+    if (parser_skip(p, SYM_SEMICOLON))
+        return;
+    if (parser_at(p, SYM_ASSIGN))
+        fail_at(p, parser_peek(p, 0)->span, "only variables are assigned to: is a '$' missing?");
+    else if (goes_on && !p->is_lost && !p->lexer.is_cut)
+        report_error(p->unit, behind_last(p), "a ';' is missing here");
+    else
         fail_at(p, behind_last(p), "a ';' is missing here");
+}
+
+/* The else of an if that could not be read. */
+static void skip_orphaned_else(struct parser *p)
+{
+    while (parser_skip_name(p, "else")) {
+        parse_body(p);
+        if (p->is_lost)
+            recover_statement(p);
+    }
+}
+
+static bool at_label(struct parser *p)
+{
+    return parser_at_name(p, "case") || parser_at_name(p, "default");
 }
 
 /* *statement up to '}', case or default */
@@ -185,16 +211,37 @@ static struct stmt *parse_statements(struct parser *p)
         const struct token *token = parser_peek(p, 0);
         struct stmt *stmt;
 
-        if (token->kind == TOKEN_END || parser_at(p, SYM_BRACE_CLOSE) ||
-            parser_at_name(p, "case") || parser_at_name(p, "default"))
+        if (token->kind == TOKEN_END || parser_at(p, SYM_BRACE_CLOSE) || at_label(p))
             break;
         stmt = parse_statement(p);
-        if (p->is_lost)
+        if (p->is_lost) {
             recover_statement(p);
+            skip_orphaned_else(p);
+        }
         for (*link = stmt; *link; link = &(*link)->next)
             ;
     }
     return first;
+}
+
+/* A label outside of a switch; what follows it. */
+static struct stmt *skip_stray_label(struct parser *p)
+{
+    fail_at(p, parser_peek(p, 0)->span, "case and default stand in the { } of a switch");
+    p->is_lost = false;
+    parser_take(p);
+    while (!parser_at(p, SYM_COLON) && !parser_peek(p, 0)->starts_line &&
+           parser_peek(p, 0)->kind != TOKEN_END)
+        parser_take(p);
+    parser_skip(p, SYM_COLON);
+    return parse_statements(p);
+}
+
+static void append(struct stmt **list, struct stmt *more)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = more;
 }
 
 struct stmt *parse_actions(struct parser *p)
@@ -208,6 +255,8 @@ struct stmt *parse_actions(struct parser *p)
     block = parser_stmt(p, STMT_BLOCK, start);
     if (block && !p->is_lost)
         block->body = parse_statements(p);
+    while (block && at_label(p))
+        append(&block->body, skip_stray_label(p));
     if (!parser_skip(p, SYM_BRACE_CLOSE))
         fail_at(p, start, "this block is not closed");
     parser_leave(p);
@@ -270,13 +319,25 @@ static struct expr *parse_label(struct parser *p, bool *is_regex)
     return parse_signed_number(p);
 }
 
+/* Skips a label that could not be read, or the ':' that it lacks. */
+static void recover_label(struct parser *p)
+{
+    p->is_lost = false;
+    while (!parser_at(p, SYM_COLON) && !parser_at(p, SYM_SEMICOLON) &&
+           !parser_at(p, SYM_BRACE_CLOSE) && !parser_peek(p, 0)->starts_line &&
+           parser_peek(p, 0)->kind != TOKEN_END)
+        parser_take(p);
+    if (!parser_skip(p, SYM_COLON))
+        parser_skip(p, SYM_SEMICOLON);
+}
+
 /* "case" label ":" *statement | "default" ":" *statement */
 static struct switch_case *parse_case(struct parser *p)
 {
     struct switch_case *item = unit_alloc(p->unit, &p->unit->scratch, sizeof *item);
     bool is_default = parser_at_name(p, "default");
 
-    if (!item || (!is_default && !parser_at_name(p, "case"))) {
+    if (!item || !at_label(p)) {
         parser_fail(p, "case, default or '}'");
         return NULL;
     }
@@ -284,9 +345,10 @@ static struct switch_case *parse_case(struct parser *p)
     if (!is_default)
         item->label = parse_label(p, &item->is_regex);
     parser_expect(p, SYM_COLON, "behind the label");
+    if (p->is_lost)
+        recover_label(p);
     item->span = parser_span_from(p, item->span);
-    if (!p->is_lost)
-        item->body = parse_statements(p);
+    item->body = parse_statements(p);
     return item;
 }
 
@@ -432,6 +494,10 @@ static struct stmt *parse_plain_statement(struct parser *p)
         expect_semicolon(p);
         return stmt;
     }
+    if (parser_at_name(p, "else")) {
+        fail_at(p, parser_peek(p, 0)->span, "there is no if for this else");
+        return NULL;
+    }
     if (parser_peek(p, 0)->kind != TOKEN_NAME)
         return parser_fail(p, "a statement");
     return parse_call_statement(p);
@@ -506,7 +572,6 @@ static struct block *find_block(const struct parser *p, enum route_kind kind, st
 static void add_block(struct parser *p, struct block *block)
 {
     struct block *twin = find_block(p, block->kind, block->name);
-    struct stmt **end;
 
     if (!twin) {
         *p->blocks_end = block;
@@ -518,9 +583,7 @@ static void add_block(struct parser *p, struct block *block)
                      route_words(block->kind));
         return;
     }
-    for (end = &twin->body; *end; end = &(*end)->next)
-        ;
-    *end = block->body;
+    append(&twin->body, block->body);
 }
 
 /* block = keyword [ "[" name "]" ] "{" *statement "}" */
@@ -562,24 +625,29 @@ static void recover_item(struct parser *p)
     }
 }
 
-static void fail_item(struct parser *p)
+void parser_fail_keyword(struct parser *p, struct span span, struct str word)
 {
-    const struct token *token = parser_peek(p, 0);
     struct suggestion suggestion;
     char buffer[SUGGESTION_TEXT_MAX];
 
-    if (token->kind != TOKEN_NAME)
-        parser_fail(p, "a setting, loadmodule, modparam or a route");
-    if (p->is_lost)
-        return;
-    suggestion_init(&suggestion, token->text);
+    suggestion_init(&suggestion, word);
     for (int i = 0; i < BLOCK_KEYWORDS; i++)
         suggestion_offer(&suggestion, str_of(block_keywords[i].keyword));
     suggestion_offer(&suggestion, STR("loadmodule"));
     suggestion_offer(&suggestion, STR("modparam"));
-    report_error(p->unit, token->span, "no setting, no loadmodule and no route begins with this%s",
+    report_error(p->unit, span, "no setting, no loadmodule and no route begins with this%s",
                  suggestion_text(&suggestion, buffer, sizeof buffer));
     p->is_lost = true;
+}
+
+static void fail_item(struct parser *p)
+{
+    const struct token *token = parser_peek(p, 0);
+
+    if (token->kind != TOKEN_NAME)
+        parser_fail(p, "a setting, loadmodule, modparam or a route");
+    else
+        parser_fail_keyword(p, token->span, token->text);
 }
 
 /* file = *( ";" | global | block ) */

@@ -82,5 +82,7 @@ struct stmt *parse_actions(struct parser *p);
 struct stmt *parse_statement(struct parser *p);
 /* $variable = value */
 struct stmt *parse_assignment(struct parser *p);
+/* Complains about a word that begins nothing at the top level. */
+void parser_fail_keyword(struct parser *p, struct span span, struct str word);
 /* loadmodule, modparam, name = value…; false when the next token starts none. */
 bool parse_global(struct parser *p);

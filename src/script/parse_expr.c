@@ -578,6 +578,16 @@ static bool at_assignment(struct parser *p)
     return symbol == SYM_ASSIGN || (symbol >= SYM_ASSIGN_ADD && symbol <= SYM_REPLACE);
 }
 
+/* The originals take it; hardly anybody means it. */
+static struct expr *parse_assigning_condition(struct parser *p)
+{
+    struct expr *expr = parse_block_element(p, parse_assignment);
+
+    if (expr && !p->is_lost)
+        report_warning(p->unit, expr->span, "this assigns; == compares");
+    return expr;
+}
+
 /* variable [ comparison-operator operand ] | assignment */
 static struct expr *parse_variable_element(struct parser *p)
 {
@@ -585,7 +595,7 @@ static struct expr *parse_variable_element(struct parser *p)
     struct expr *left;
 
     if (at_assignment(p))
-        return parse_block_element(p, parse_assignment);
+        return parse_assigning_condition(p);
     left = parse_variable(p);
     row = find_binary(p, comparison_rows);
     if (!row)
@@ -735,16 +745,6 @@ static struct expr *parse_rich_name(struct parser *p)
     if (parser_at_name(p, "max_len"))
         return parse_max_len(p);
     return parse_call(p);
-}
-
-/* The originals take it; hardly anybody means it. */
-static struct expr *parse_assigning_condition(struct parser *p)
-{
-    struct expr *expr = parse_block_element(p, parse_assignment);
-
-    if (expr && !p->is_lost)
-        report_warning(p->unit, expr->span, "this assigns; == compares");
-    return expr;
 }
 
 /* primary = "(" expression ")" | number | text | variable | comparison | call */

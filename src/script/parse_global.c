@@ -106,6 +106,16 @@ static bool is_alias_param(struct str modules, struct str name)
            (str_eq(modules, STR("pv")) || str_eq(modules, STR("avpops")));
 }
 
+static void keep_text(struct unit *unit, const struct value *value)
+{
+    struct named_text *text;
+
+    if (!value->has_text || !(text = unit_alloc(unit, &unit->scratch, sizeof *text)))
+        return;
+    *text = (struct named_text){ unit->param_texts, value->text };
+    unit->param_texts = text;
+}
+
 static void set_param(struct parser *p, struct str modules, struct str name,
                       const struct value *value, struct span span)
 {
@@ -114,6 +124,7 @@ static void set_param(struct parser *p, struct str modules, struct str name,
     unsigned errors = p->unit->error_count;
     enum err err;
 
+    keep_text(p->unit, value);
     if (is_alias_param(modules, name)) {
         avp_alias_parse(p->unit, span, value->text);
         return;
@@ -365,6 +376,13 @@ static void skip_description(struct parser *p)
         parse_param_text(p, "a description in quotes");
 }
 
+static struct str text_before(struct str text, char c)
+{
+    const char *at = str_find_char(text, c);
+
+    return at ? str_between(text.ptr, at) : text;
+}
+
 /* name "=" value *value */
 static bool parse_setting(struct parser *p)
 {
@@ -375,6 +393,10 @@ static bool parse_setting(struct parser *p)
 
     if (!take_setting_name(p, &name, &span))
         return false;
+    if (parser_at(p, SYM_BRACE_OPEN)) {
+        parser_fail_keyword(p, span, text_before(name, '['));
+        return true;
+    }
     parser_expect(p, SYM_ASSIGN, "behind the name of a setting");
     if (takes_list(name))
         count = parse_value_list(p, values);

@@ -9,6 +9,7 @@ enum {
     MESSAGE_MAX = 2048,
     LINE_MAX_SHOWN = 200,
     NAME_MAX = 63,
+    HINT_MAX = 320,
 };
 
 static bool has_line(struct span span)
@@ -217,20 +218,35 @@ void suggestion_ask(struct suggestion *suggestion, const struct script_host *hos
         host->each_name(host->context, kind, suggestion_visit, suggestion);
 }
 
-bool suggestion_excuse(struct unit *unit, enum script_name_kind kind, struct str name,
-                       struct span span, char hint[static HINT_MAX])
-{
-    struct script_place place = { unit, span };
-
-    hint[0] = '\0';
-    return unit->host->excuse &&
-           unit->host->excuse(unit->host->context, kind, name, &place, hint, HINT_MAX);
-}
-
 const char *suggestion_text(struct suggestion *suggestion, char *buffer, size_t size)
 {
     if (!suggestion->best[0])
         return "";
     snprintf(buffer, size, "; did you mean \"%s\"?", suggestion->best);
     return buffer;
+}
+
+void report_unknown(struct unit *unit, struct span span, const struct unknown_name *unknown)
+{
+    const struct script_host *host = unit->host;
+    struct script_place place = { unit, span };
+    char hint[HINT_MAX] = "", near[SUGGESTION_TEXT_MAX];
+    const char *tail = unknown->otherwise;
+    enum script_excuse excuse = EXCUSE_NONE;
+    struct suggestion suggestion;
+
+    if (host->excuse)
+        excuse = host->excuse(host->context, unknown->kind, unknown->name, &place, hint, sizeof hint);
+    if (excuse == EXCUSE_TOLD)
+        return;
+    suggestion_init(&suggestion, unknown->name);
+    if (unknown->offer)
+        unknown->offer(suggestion_visit, &suggestion);
+    suggestion_ask(&suggestion, host, unknown->kind);
+    if (excuse == EXCUSE_SURE || (excuse == EXCUSE_MAYBE && !suggestion.best[0]))
+        tail = hint;
+    else if (suggestion.best[0])
+        tail = suggestion_text(&suggestion, near, sizeof near);
+    report_error(unit, span, "%s" STR_FMT "%s%s", unknown->before, STR_ARG(unknown->name),
+                 unknown->behind, tail);
 }

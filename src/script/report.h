@@ -33,10 +33,15 @@ const char *suggestion_text(struct suggestion *suggestion, char *buffer, size_t 
 /* Edits (insert, remove, replace, swap of neighbours) between two names, up to `most` + 1. */
 unsigned edit_distance(struct str a, struct str b, unsigned most);
 
-/*
- * Asks the host about a name that is not known: true when nothing is to be said of it, else what is
- * to stand behind the message instead of a suggestion, if anything.
- */
-#define HINT_MAX 320
-bool suggestion_excuse(struct unit *unit, enum script_name_kind kind, struct str name,
-                       struct span span, char hint[static HINT_MAX]);
+/* A name that nothing has, and the words around it. */
+struct unknown_name {
+    enum script_name_kind kind;
+    struct str name;
+    const char *before, *behind;
+    const char *otherwise; /* when nothing can be suggested */
+    /* Names of the language itself; may be NULL. */
+    void (*offer)(void (*visit)(void *visitor, struct str name), void *visitor);
+};
+
+/* Complains, with whose it is or what it was meant to be; not for what a missing module has. */
+void report_unknown(struct unit *unit, struct span span, const struct unknown_name *unknown);

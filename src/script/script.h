@@ -31,6 +31,14 @@ enum script_name_kind {
     NAME_SETTING,
 };
 
+/* What is known of a name that no loaded module has. */
+enum script_excuse {
+    EXCUSE_NONE,
+    EXCUSE_MAYBE, /* a module that nobody knows may have had it */
+    EXCUSE_SURE,  /* a module that was not asked for has it */
+    EXCUSE_TOLD,  /* it is of a module that could not be loaded, and that was said */
+};
+
 struct script_host {
     void *context;
     /* Lines of the command line, read before and after the script as if they stood in it. */
@@ -54,12 +62,11 @@ struct script_host {
     void (*each_name)(void *context, enum script_name_kind kind,
                       void (*visit)(void *visitor, struct str name), void *visitor);
     /*
-     * A function or variable that is not known. True: it is of a module that could not be loaded,
-     * and nothing more is to be said; else the end of a sentence about it may be in `hint`. May be
-     * NULL.
+     * A function or variable that is not known: whose it is. With more than EXCUSE_NONE the end of
+     * a sentence about it is in `hint`. May be NULL.
      */
-    bool (*excuse)(void *context, enum script_name_kind kind, struct str name,
-                   const struct script_place *place, char *hint, size_t size);
+    enum script_excuse (*excuse)(void *context, enum script_name_kind kind, struct str name,
+                                 const struct script_place *place, char *hint, size_t size);
     /* One finished message for people, several lines, ending with a newline. */
     void (*report)(void *context, bool is_error, struct str text);
     /* After the last message about a script: how many there were. May be NULL. */

@@ -132,6 +132,7 @@ struct expr {
     const struct variable_ref *in_reply; /* uri and status: what they are in responses */
     struct block *route; /* EXPR_ROUTE to a constant name; NULL with has_route: none such */
     bool has_route;
+    bool is_doubted; /* a warning was given */
 };
 
 /* ---- statements ---- */
@@ -195,7 +196,7 @@ struct block {
     struct str name;  /* "" for the main one */
     struct stmt *body;
     uint16_t stages; /* bits of enum stage in which it may run */
-    bool is_used;    /* called from somewhere */
+    bool is_used;    /* by sense.c: something names it */
     uint16_t index;  /* in the program */
 };
 

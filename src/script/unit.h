@@ -25,6 +25,11 @@ struct named_flag {
     int64_t number;
 };
 
+struct named_text {
+    struct named_text *next;
+    struct str text;
+};
+
 struct avp_alias {
     struct avp_alias *next;
     struct str alias;
@@ -54,6 +59,7 @@ struct unit {
     struct subst *substs;
     struct named_flag *flags;
     unsigned flag_count;
+    struct named_text *param_texts; /* values of modparam that may name a route */
     bool has_loose_names;  /* an unknown $name is an AVP */
     unsigned format_depth; /* texts within variables within texts */
     struct message *messages;

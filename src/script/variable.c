@@ -95,16 +95,10 @@ static const struct mod_variable *find_shorter(struct reader *r, struct str *nam
 
 static void *fail_unknown(struct reader *r, struct str name)
 {
-    char buffer[SUGGESTION_TEXT_MAX], hint[HINT_MAX];
-    struct suggestion suggestion;
+    const struct unknown_name unknown = { NAME_VARIABLE, name, "unknown variable $", "", "",
+                                          builtin_each };
 
-    if (suggestion_excuse(r->unit, NAME_VARIABLE, name, r->span, hint))
-        return NULL;
-    suggestion_init(&suggestion, name);
-    builtin_each(suggestion_visit, &suggestion);
-    suggestion_ask(&suggestion, r->unit->host, NAME_VARIABLE);
-    report_error(r->unit, r->span, "unknown variable $" STR_FMT "%s", STR_ARG(name),
-                 hint[0] ? hint : suggestion_text(&suggestion, buffer, sizeof buffer));
+    report_unknown(r->unit, r->span, &unknown);
     return NULL;
 }
 

@@ -189,7 +189,7 @@ static const struct {
       "    ^~~~~~~~\n" },
     { "the place of a name that stands for text", DIALECT_KAMAILIO,
       "#!define DO_IT oops();\nroute { DO_IT }",
-      "test.cfg:2:9: error: unknown command \"oops\"; did you mean \"nope\"?\n"
+      "test.cfg:2:9: error: \"oops\" is no command; did you mean \"nope\"?\n"
       "    route { DO_IT }\n"
       "            ^~~~~\n" },
     { "default twice", DIALECT_KAMAILIO, "route { switch (1) { default: default: } }",
