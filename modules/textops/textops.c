@@ -100,6 +100,5 @@ CULVERT_MODULE = {
     .summary = "Searching and changing the text of messages.",
     .state_size = sizeof(struct textops),
     .functions = functions,
-    .start = subst_find_variables,
     .stop = stop,
 };

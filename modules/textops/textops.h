@@ -7,12 +7,13 @@
 #include <culvert/log.h>
 #include <culvert/module.h>
 #include <culvert/server.h>
+#include <culvert/subst.h>
 
-struct subst;
+struct script_subst;
 struct pattern;
 
 struct textops {
-    struct subst *substs; /* all that scripts have, for stop() */
+    struct script_subst *substs; /* all that scripts have, for stop() */
     struct pattern *patterns; /* likewise */
 };
 
@@ -102,7 +103,6 @@ FUNCTION(match_pattern);
 enum err subst_prepare(struct module *module, unsigned index, struct str text,
                        const struct script_place *place, const void **out);
 /* Completes all of them; by start(). */
-MUST_USE enum err subst_find_variables(struct module *module);
 void subst_destroy_all(struct textops *textops);
 /* "INVITE|ACK" as a set. */
 enum err methods_prepare(struct module *module, unsigned index, struct str text,
