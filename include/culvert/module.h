@@ -134,6 +134,7 @@ MUST_USE enum err variable_get(struct run *run, const struct variable_ref *ref, 
 MUST_USE enum err variable_set(struct run *run, const struct variable_ref *ref,
                                const struct value *value);
 bool variable_can_set(const struct variable_ref *ref);
+bool variable_is_avp(const struct variable_ref *ref);
 /* When the variable is $avp: which one. False for all others. */
 bool variable_avp(struct run *run, const struct variable_ref *ref, struct avp_name *out);
 

@@ -221,11 +221,16 @@ static enum err get_avp(const struct variable_use *use, struct value *out)
     return ERR_NONE;
 }
 
+bool variable_is_avp(const struct variable_ref *ref)
+{
+    return ref->row->get == get_avp && !ref->transforms;
+}
+
 bool variable_avp(struct run *run, const struct variable_ref *ref, struct avp_name *out)
 {
     struct variable_use use = { .run = run, .inner = ref->inner, .object = ref->object };
 
-    if (ref->row->get != get_avp || ref->transforms)
+    if (!variable_is_avp(ref))
         return false;
     if (ref->inner_format && format_text(run, ref->inner_format, &use.inner))
         return false;

@@ -194,7 +194,7 @@ def outcomes(case_file, cases, script, command):
 PEER_MODULES = [f'loadmodule "{name}.so"' for name in ('kex', 'corex', 'tm', 'tmx', 'sl', 'rr', 'pv', 'maxfwd', 'textops',
                                                        'textopsx', 'siputils', 'xlog', 'cfgutils', 'counters',
                                                        'statistics', 'diversion', 'htable', 'pike', 'ratelimit', 'db_sqlite',
-                                                       'sqlops')]
+                                                       'sqlops', 'avpops')]
 
 
 def peer_command(path, port, folder):
@@ -237,7 +237,7 @@ def record(paths):
 
 OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv', 'cfgutils',
                                                       'corex', 'counters', 'statistics', 'diversion', 'htable', 'pike', 'ratelimit',
-                                                      'sqlops')]
+                                                      'sqlops', 'avpops')]
 
 
 def refuses(case_file, case, build):
