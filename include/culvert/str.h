@@ -50,6 +50,16 @@ static inline char char_lower(char c)
     return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
+/* The value of a hexadecimal digit; -1 when it is none. */
+static inline int char_hex(char c)
+{
+    char lower = char_lower(c);
+
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 /* Compares ignoring ASCII case. */
 bool str_ieq(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);
@@ -75,5 +85,7 @@ bool str_has_line_break(struct str s);
  * ERR_SYNTAX when a byte is not a digit or s is empty, ERR_RANGE when out of bounds.
  */
 MUST_USE enum err str_to_uint(struct str s, uint64_t min, uint64_t max, uint64_t *out);
-/* The same with an optional leading '+' or '-'. */
+/* Hexadecimal digits of either case, 1 to 16 of them; ERR_SYNTAX. */
+MUST_USE enum err str_hex_to_uint(struct str s, uint64_t *out);
+/* The same as str_to_uint with an optional leading '+' or '-'. */
 MUST_USE enum err str_to_int(struct str s, int64_t min, int64_t max, int64_t *out);

@@ -126,6 +126,22 @@ enum err str_to_uint(struct str s, uint64_t min, uint64_t max, uint64_t *out)
     return ERR_NONE;
 }
 
+enum err str_hex_to_uint(struct str s, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (s.len == 0 || s.len > 16)
+        return ERR_SYNTAX;
+    for (size_t i = 0; i < s.len; i++) {
+        int digit = char_hex(s.ptr[i]);
+        if (digit < 0)
+            return ERR_SYNTAX;
+        value = value << 4 | (unsigned)digit;
+    }
+    *out = value;
+    return ERR_NONE;
+}
+
 enum err str_to_int(struct str s, int64_t min, int64_t max, int64_t *out)
 {
     bool is_negative = s.len && s.ptr[0] == '-';

@@ -11,22 +11,14 @@ enum {
 
 /* ---- conversions ---- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int64_t hex_number(struct str text)
 {
     uint64_t number = 0;
 
     for (size_t i = 0; i < text.len; i++) {
-        if (hex_digit(text.ptr[i]) < 0)
+        if (char_hex(text.ptr[i]) < 0)
             return 0;
-        number = number << 4 | (unsigned)hex_digit(text.ptr[i]);
+        number = number << 4 | (unsigned)char_hex(text.ptr[i]);
     }
     return (int64_t)number;
 }

@@ -28,14 +28,6 @@ static enum err s_digest(struct transform_call *call)
 
 /* ---- hexadecimal ---- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static enum err s_encode_hexa(struct transform_call *call)
 {
     struct writer w;
@@ -56,7 +48,7 @@ static enum err s_decode_hexa(struct transform_call *call)
     if (err || text.len % 2)
         return err ? err : ERR_SYNTAX;
     for (size_t i = 0; i < text.len; i += 2) {
-        int high = hex_value(text.ptr[i]), low = hex_value(text.ptr[i + 1]);
+        int high = char_hex(text.ptr[i]), low = char_hex(text.ptr[i + 1]);
 
         if (high < 0 || low < 0)
             return ERR_SYNTAX;
@@ -335,7 +327,7 @@ static enum err s_decode_7bit(struct transform_call *call)
     if (text.len % 2)
         return ERR_SYNTAX;
     for (size_t i = 0; !err && i < text.len; i += 2) {
-        int high = hex_value(text.ptr[i]), low = hex_value(text.ptr[i + 1]);
+        int high = char_hex(text.ptr[i]), low = char_hex(text.ptr[i + 1]);
 
         if (high < 0 || low < 0)
             return ERR_SYNTAX;

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <culvert/uri.h>
 
-static int hex_value(char c)
-{
-    char lower = char_lower(c);
-
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* escaped = "%" HEXDIG HEXDIG: its byte, or -1 when text does not start with one. */
 static int escaped_byte(struct str text)
 {
-    int high = text.len >= 3 && text.ptr[0] == '%' ? hex_value(text.ptr[1]) : -1;
-    int low = high >= 0 ? hex_value(text.ptr[2]) : -1;
+    int high = text.len >= 3 && text.ptr[0] == '%' ? char_hex(text.ptr[1]) : -1;
+    int low = high >= 0 ? char_hex(text.ptr[2]) : -1;
 
     return low >= 0 ? high * 16 + low : -1;
 }
