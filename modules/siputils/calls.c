@@ -275,37 +275,6 @@ enum verdict is_first_hop(struct call *call)
 
 /* ---- headers and replies ---- */
 
-/* append_rpid_hf([prefix, suffix]): the caller's identity from rpid_avp. */
-enum verdict append_rpid_hf(struct call *call)
-{
-    const struct siputils *state = module_state(call->module);
-    struct str prefix = call->arg_count > 1 ? call_text(call, 0) : state->rpid_prefix;
-    struct str suffix = call->arg_count > 1 ? call_text(call, 1) : state->rpid_suffix;
-    struct run *run = call->run;
-    struct value rpid;
-    struct str line;
-
-    if (!state->rpid || variable_get(run, state->rpid, &rpid) || value_is_null(&rpid))
-        return VERDICT_FALSE;
-    if (str_print(run->arena, &line, "Remote-Party-ID: " STR_FMT STR_FMT STR_FMT "\r\n",
-                  STR_ARG(prefix), STR_ARG(rpid.text), STR_ARG(suffix)))
-        return VERDICT_ERROR;
-    return verdict_of(sip_edit_append_hdr(run->edits, run->msg, line));
-}
-
-enum verdict is_rpid_user_e164(struct call *call)
-{
-    const struct siputils *state = module_state(call->module);
-    struct sip_nameaddr address;
-    struct value rpid;
-
-    if (!state->rpid || variable_get(call->run, state->rpid, &rpid) || !rpid.has_text)
-        return VERDICT_FALSE;
-    if (sip_nameaddr_parse(rpid.text, &address)) /* a bare number */
-        return verdict_if(uri_text_is_e164(rpid.text));
-    return verdict_if(uri_text_is_e164(address.uri.user));
-}
-
 enum verdict options_reply(struct call *call)
 {
     const struct siputils *state = module_state(call->module);

@@ -5,6 +5,7 @@
 
 #include "../options/reply.h"
 #include "../uri/calls.h"
+#include "rpid.h"
 
 #define FUNCTION(name) enum verdict name(struct call *call)
 
@@ -28,10 +29,7 @@ FUNCTION(is_tel_number);
 FUNCTION(is_numeric);
 FUNCTION(is_alphanum);
 FUNCTION(is_alphanumex);
-FUNCTION(append_rpid_hf);
 FUNCTION(options_reply);
-
-FUNCTION(is_rpid_user_e164);
 
 /* contact.c */
 FUNCTION(encode_contact);
@@ -46,8 +44,7 @@ FUNCTION(contact_param_rm);
 bool uri_params_without(struct writer *w, struct str params, struct str name);
 
 struct siputils {
+    struct rpid rpid;
     struct options_texts options;
     struct str contact_flds_separator;
-    struct str rpid_prefix, rpid_suffix, rpid_avp;
-    const struct variable_ref *rpid; /* NULL: none */
 };

@@ -41,8 +41,7 @@ static const struct mod_function functions[] = {
     ROW("contact_param_decode", contact_param_decode, 1, "Takes them out of it.", ARG_FMT),
     ROW("contact_param_decode_ruri", contact_param_decode_ruri, 1, "The same for the Request-URI.", ARG_FMT),
     ROW("contact_param_rm", contact_param_rm, 1, "Removes a parameter of the URIs of Contact.", ARG_FMT),
-    ROW("is_rpid_user_e164", is_rpid_user_e164, 0, "True when rpid_avp has + and 3 to 15 digits.", NO_ARGS),
-    ROW("append_rpid_hf", append_rpid_hf, 0, "Adds Remote-Party-ID from rpid_avp: [prefix, suffix].", ARG_FMT, ARG_FMT),
+    RPID_FUNCTIONS(STAGE_ANY),
     ROW("options_reply", options_reply, 0, "Answers an OPTIONS that is for the server.", NO_ARGS),
     { 0 },
 };
@@ -58,21 +57,11 @@ static const struct mod_param params[] = {
     OPTIONS(accept_encoding, "", "Accept-Encoding of options_reply()."),
     OPTIONS(accept_language, "en", "Accept-Language of options_reply()."),
     OPTIONS(support, "", "Supported of options_reply()."),
-    TEXT(rpid_prefix, "", "What append_rpid_hf() puts before the identity."),
-    TEXT(rpid_suffix, ";party=calling;id-type=subscriber;screen=yes", "What it puts behind."),
-    TEXT(rpid_avp, "", "The variable with the identity."),
+    RPID_PARAMS(struct siputils, ""),
     TEXT(contact_flds_separator, "*", "What parts the fields of encode_contact()."),
     { 0 },
 };
 /* clang-format on */
-
-static enum err start(struct module *module)
-{
-    struct siputils *state = module_state(module);
-
-    return str_is_empty(state->rpid_avp) ? ERR_NONE
-                                         : module_variable(module, state->rpid_avp, &state->rpid);
-}
 
 CULVERT_MODULE = {
     .abi = MODULE_ABI,
@@ -81,5 +70,5 @@ CULVERT_MODULE = {
     .state_size = sizeof(struct siputils),
     .functions = functions,
     .params = params,
-    .start = start,
+    .start = rpid_start,
 };
