@@ -147,6 +147,7 @@ struct request {
     const struct media_options *media; /* anchoring asked for; done as each branch goes out */
     struct request *invite;          /* CANCEL: the INVITE that it means; a reference is held */
     const struct sip_hdr *credentials; /* that were found right; NULL: none */
+    const struct sip_hdr *tried_credentials; /* looked at last, right or wrong; NULL: none */
     bool has_stale_nonce;            /* the next challenge says stale=true */
     unsigned error_status;           /* why forwarding failed; 0: nothing did */
     struct str error_reason;

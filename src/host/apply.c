@@ -72,6 +72,7 @@ static enum err take_over(struct run *run, struct str text)
     *run->edits = (struct sip_edits){ .has_media = run->edits->has_media };
     if (run->msg->is_request) {
         request->credentials = find_again(run->msg, request->credentials);
+        request->tried_credentials = find_again(run->msg, request->tried_credentials);
         request->replaces_routes = false;
         request->routes = (struct str){ 0 };
     }

@@ -115,6 +115,7 @@ struct server {
     struct location_rules location_rules;
     struct fork_rules fork_rules;
     struct tls *tls; /* NULL: no TLS */
+    struct auth_service *auth; /* NULL: auth is not loaded */
     struct tls_source tls_source;
     struct dialog_rules dialog_rules;
     uint16_t dialog_routes[DIALOG_MOMENTS]; /* event routes; ROUTE_NONE */

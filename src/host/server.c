@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "host/auth.h"
 #include "host/core.h"
 #include "host/foreign.h"
 #include "host/interfaces.h"
@@ -74,6 +75,7 @@ void server_destroy(struct server *server)
     server_stop(server);
     server_unload_modules(server);
     server_tls_close(server);
+    server_close_auth(server);
     location_destroy(server->location);
     program_unref(server->program);
     free(server->interfaces);

@@ -42,7 +42,7 @@ GETTER(adc, digest.cnonce)
 GETTER(adr, digest.response)
 GETTER(ado, digest.opaque)
 
-/* The domain of the username, else the realm. */
+/* The domain of the username; empty when it has none. */
 static enum err get_ad(const struct variable_use *use, struct value *out)
 {
     struct sip_digest digest;
@@ -50,9 +50,7 @@ static enum err get_ad(const struct variable_use *use, struct value *out)
 
     if (!find_digest(use, &digest))
         return give_null(out);
-    if (str_split(digest.username, '@', &user, &domain))
-        return give_text_or_null(out, domain);
-    return give_text_or_null(out, digest.realm);
+    return give_text(out, str_split(digest.username, '@', &user, &domain) ? domain : STR(""));
 }
 
 /* user@realm of the credentials, else user@domain of From. */

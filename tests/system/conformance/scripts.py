@@ -183,13 +183,45 @@ def operator():
     return text.replace('port=5060', 'alias="sip.example.org"', 1)
 
 
+# Everybody's password is "secret"; the answer says what the check gave.
+DIGEST = """#!KAMAILIO
+loadmodule "sl"
+loadmodule "pv"
+loadmodule "textops"
+loadmodule "auth"
+%s
+request_route {
+	if (!is_method("REGISTER")) {
+		sl_send_reply("404", "Not Found");
+		exit;
+	}
+	pv_www_authenticate("$fd", "secret", "0");
+	$var(outcome) = $rc;
+	append_to_reply("X-Outcome: $var(outcome)\\r\\n");
+	if ($var(outcome) < 0) {
+		www_challenge("$fd", "1");
+		exit;
+	}
+	consume_credentials();
+	sl_send_reply("200", "OK");
+}
+"""
+SHORT_NONCES = 'modparam("auth", "nonce_expire", 5)'
+MANY_ALGORITHMS = """
+modparam("auth", "algorithm", "SHA-512-256,SHA-256,MD5")
+modparam("auth", "add_authinfo_hdr", 1)
+modparam("auth", "auth_checks_register", 8)
+"""
+
 SCRIPTS = {
     'automatic': CONFIGS['automatic'].read_text(),
     'classic': classic(),
+    'digest': DIGEST % SHORT_NONCES,
     'fast': classic(SHORT_TIMERS),
     'limits': classic(LIMITS),
     'serial': classic(SHORT_TIMERS, relay='t_on_failure("1");', tail=SERIAL),
     'operator': operator(),
+    'sha': DIGEST % MANY_ALGORITHMS,
     'routes': classic('loadmodule "uri.so"\n', before=STEERED, relay=MARKED, tail=BRANCHES_AND_REPLIES),
     'stateless': classic(
         before='if (method == "PUBLISH") { if (!t_newtran()) { sl_reply_error(); exit; } t_reply("489", "Bad Event"); exit; }'
