@@ -8,6 +8,7 @@
 #include <culvert/str.h>
 
 struct arena_block;
+struct arena_end;
 
 /* Blocks kept for reuse. Belongs to one thread. */
 struct arena_pool {
@@ -20,6 +21,7 @@ struct arena_pool {
 struct arena {
     struct arena_pool *pool; /* NULL: blocks come straight from malloc */
     struct arena_block *blocks;
+    struct arena_end *ends; /* what arena_at_end() was told */
     size_t total; /* bytes held, never above limit */
     size_t limit;
 };
@@ -36,6 +38,8 @@ void arena_fini(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size);
 /* The same, cleared. */
 void *arena_zalloc(struct arena *arena, size_t size);
+/* Calls release(object) when the arena ends, before its memory goes; what came last goes first. */
+MUST_USE enum err arena_at_end(struct arena *arena, void (*release)(void *object), void *object);
 /* Copies bytes that must outlive what they were parsed from. */
 MUST_USE enum err str_copy(struct arena *arena, struct str from, struct str *out);
 /* Formats into the arena. */

@@ -67,9 +67,25 @@ static inline struct str call_text(const struct call *call, unsigned index)
 /* Where in a script something stands; for messages of prepare functions. */
 struct script_place;
 void script_complain(const struct script_place *place, const char *format, ...) PRINTF_LIKE(2, 3);
+/*
+ * For prepare functions, what lives as long as the script at that place does: until a reload has
+ * replaced it and the last call that ran in it is over. Bad texts are complained about.
+ */
+struct arena *script_place_arena(const struct script_place *place);
+MUST_USE enum err script_place_regex(const struct script_place *place, struct str pattern,
+                                     unsigned flags, const struct regex **out);
+struct format;
+MUST_USE enum err script_place_format(const struct script_place *place, struct str text,
+                                      const struct format **out);
+struct variable_ref;
+MUST_USE enum err script_place_variable(const struct script_place *place, struct str text,
+                                        const struct variable_ref **out);
 
 typedef enum verdict mod_function_fn(struct call *call);
-/* Turns the text of argument `index` into an object (in module_arena); complains on bad text. */
+/*
+ * Turns the text of argument `index` into an object (in script_place_arena); complains on bad text.
+ * A reload does it for a script that may never run, beside the workers: it changes no state.
+ */
 typedef enum err mod_prepare_fn(struct module *module, unsigned index, struct str text,
                                 const struct script_place *place, const void **out);
 
@@ -125,11 +141,10 @@ struct mod_variable {
     enum err (*get)(const struct variable_use *use, struct value *out);
     enum err (*set)(const struct variable_use *use, const struct value *value); /* NULL: read-only */
     enum err (*prepare)(struct module *module, struct str inner, const struct script_place *place,
-                        const void **out); /* may be NULL */
+                        const void **out); /* as mod_prepare_fn; may be NULL */
     const char *doc;
 };
 
-struct variable_ref;
 MUST_USE enum err variable_get(struct run *run, const struct variable_ref *ref, struct value *out);
 MUST_USE enum err variable_set(struct run *run, const struct variable_ref *ref,
                                const struct value *value);
@@ -138,8 +153,7 @@ bool variable_is_avp(const struct variable_ref *ref);
 /* When the variable is $avp: which one. False for all others. */
 bool variable_avp(struct run *run, const struct variable_ref *ref, struct avp_name *out);
 
-/* Text with variables in it, for module parameters such as log_extra. */
-struct format;
+/* Text with variables in it, for module parameters such as log_extra. They live with the module. */
 MUST_USE enum err module_format(struct module *module, struct str text, const struct format **out);
 MUST_USE enum err module_variable(struct module *module, struct str text,
                                   const struct variable_ref **out);

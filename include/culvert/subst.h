@@ -13,14 +13,15 @@ enum {
 
 struct subst;
 
+/* An argument of a script; lives as long as that does. Bad text is complained about. */
+MUST_USE enum err script_place_subst(const struct script_place *place, struct str text,
+                                     const struct subst **out);
 /*
- * In the arena; freed with subst_destroy() all the same. Without a module (NULL) variables in the
- * replacement are plain text: for what is compiled while a script runs. ERR_SYNTAX: `why` gets a text
- * for people.
+ * While a script runs; variables in the replacement are plain text then. Lives in the arena, and ends
+ * with it. ERR_SYNTAX: `why` gets a text for people.
  */
-MUST_USE enum err subst_compile(struct module *module, struct arena *arena, struct str text,
-                                struct subst **out, char *why, size_t why_size);
-void subst_destroy(struct subst *subst);
+MUST_USE enum err subst_compile(struct arena *arena, struct str text, const struct subst **out,
+                                char *why, size_t why_size);
 
 /* One part of a text that is replaced. */
 typedef enum err subst_replaced_fn(void *context, struct str old, struct str replacement);

@@ -69,10 +69,6 @@ static void stop(struct module *module)
 {
     struct avpops *avpops = module_state(module);
 
-    for (struct kept *kept = avpops->kept; kept; kept = kept->next) {
-        regex_destroy(kept->regex);
-        subst_destroy(kept->subst);
-    }
     store_close(avpops->store);
 }
 

@@ -11,20 +11,12 @@
 
 struct scheme;
 
-/* What must be freed in the end. */
-struct kept {
-    struct kept *next;
-    struct regex *regex;
-    struct subst *subst;
-};
-
 struct avpops {
     struct str db_url, avp_url, avp_table;
     struct str uuid_column, username_column, domain_column, attribute_column, type_column, value_column;
     int64_t use_domain;
     struct scheme *schemes;
-    struct kept *kept;
-    bool needs_store; /* a function of the script does */
+    bool needs_store; /* a function of the first script does */
     struct store *store;
 };
 

@@ -8,7 +8,6 @@ enum {
     LESS = 1,
     SAME = 2,
     MORE = 4,
-    REASON_MAX = 128,
 };
 
 enum kind {
@@ -33,7 +32,7 @@ struct check {
     const struct op *op;
     combine_fn *combine; /* of KIND_BITS */
     struct operand operand;
-    struct regex *regex; /* of an expression that is known */
+    const struct regex *regex; /* of an expression that is known */
     bool takes_any, ignores_case;
 };
 
@@ -68,30 +67,11 @@ static void take_flags(struct str *text, struct check *check)
     text->len = at - 1;
 }
 
-static enum err compile_regex(struct module *module, struct check *check, const struct script_place *place)
-{
-    struct avpops *avpops = module_state(module);
-    struct kept *kept = arena_zalloc(module_arena(module), sizeof *kept);
-    struct str text = check->operand.constant.text;
-    char why[REASON_MAX];
-
-    if (!kept)
-        return ERR_NOMEM;
-    if (regex_compile(text, REGEX_DEFAULT, &kept->regex, why, sizeof why)) {
-        script_complain(place, "\"" STR_FMT "\": %s", STR_ARG(text), why);
-        return ERR_SYNTAX;
-    }
-    check->regex = kept->regex;
-    kept->next = avpops->kept;
-    avpops->kept = kept;
-    return ERR_NONE;
-}
-
 /* op "/" value [ "/" flags ] */
 static enum err prepare_check(struct module *module, struct str text, const struct script_place *place,
                               const void **out)
 {
-    struct check *check = arena_zalloc(module_arena(module), sizeof *check);
+    struct check *check = arena_zalloc(script_place_arena(place), sizeof *check);
     struct str name = take_part(&text);
     enum err err;
 
@@ -108,14 +88,14 @@ static enum err prepare_check(struct module *module, struct str text, const stru
     if ((err = read_operand(module, text, place, &check->operand)))
         return err;
     if (check->op->kind == KIND_REGEX && !check->operand.ref && !check->operand.constant.is_int)
-        return compile_regex(module, check, place);
+        return script_place_regex(place, check->operand.constant.text, REGEX_DEFAULT, &check->regex);
     return ERR_NONE;
 }
 
 static enum err prepare_checked(struct module *module, struct str text, const struct script_place *place,
                                 const void **out)
 {
-    struct checked *checked = arena_zalloc(module_arena(module), sizeof *checked);
+    struct checked *checked = arena_zalloc(script_place_arena(place), sizeof *checked);
     enum err err;
 
     if (!checked)
@@ -124,7 +104,7 @@ static enum err prepare_checked(struct module *module, struct str text, const st
     text = str_trim(text);
     if (!str_starts(text, STR("$")))
         return read_set(module, text, false, place, &checked->set);
-    if ((err = module_variable(module, text, &checked->ref)))
+    if ((err = script_place_variable(place, text, &checked->ref)))
         return err;
     if (variable_is_avp(checked->ref))
         checked->set.ref = checked->ref;

@@ -61,7 +61,7 @@ static enum err read_who(struct str text, const struct script_place *place, enum
 static enum err prepare_source(struct module *module, struct str text, const struct script_place *place,
                                const void **out)
 {
-    struct source *source = arena_zalloc(module_arena(module), sizeof *source);
+    struct source *source = arena_zalloc(script_place_arena(place), sizeof *source);
     struct str from = take_part(&text);
     enum err err;
 
@@ -71,8 +71,8 @@ static enum err prepare_source(struct module *module, struct str text, const str
     source->who = is_uri_variable(from) ? WHO_URI : WHO_UUID;
     if (text.len && (err = read_who(str_trim(text), place, &source->who)))
         return err;
-    return str_starts(from, STR("$")) ? module_variable(module, from, &source->ref)
-                                      : module_format(module, from, &source->text);
+    return str_starts(from, STR("$")) ? script_place_variable(place, from, &source->ref)
+                                      : script_place_format(place, from, &source->text);
 }
 
 static enum err use_scheme(const struct avpops *avpops, struct names *names, const struct script_place *place)
@@ -85,19 +85,31 @@ static enum err use_scheme(const struct avpops *avpops, struct names *names, con
     return ERR_NOT_FOUND;
 }
 
+/* The database is opened at the start, if at all. */
+static enum err need_store(struct module *module, const struct script_place *place)
+{
+    struct avpops *avpops = module_state(module);
+
+    if (!server_is_started(module_server(module)))
+        avpops->needs_store = true;
+    if (avpops->needs_store)
+        return ERR_NONE;
+    script_complain(place, "the script did not use a database of AVPs before: that needs a start of the server");
+    return ERR_NOT_NOW;
+}
+
 /* names = set [ "/" ( table | "$" scheme ) ] */
 static enum err prepare_names(struct module *module, struct str text, const struct script_place *place,
                               const void **out)
 {
     struct avpops *avpops = module_state(module);
-    struct names *names = arena_zalloc(module_arena(module), sizeof *names);
+    struct names *names = arena_zalloc(script_place_arena(place), sizeof *names);
     enum err err;
 
     if (!names)
         return ERR_NOMEM;
     *out = names;
-    avpops->needs_store = true;
-    if ((err = read_set(module, take_part(&text), true, place, &names->set)))
+    if ((err = need_store(module, place)) || (err = read_set(module, take_part(&text), true, place, &names->set)))
         return err;
     names->table = str_is_empty(text) ? avpops->avp_table : str_trim(text);
     return str_starts(names->table, STR("$")) ? use_scheme(avpops, names, place) : ERR_NONE;
@@ -410,7 +422,7 @@ struct targets {
 static enum err prepare_targets(struct module *module, struct str text, const struct script_place *place,
                                 const void **out)
 {
-    struct targets *targets = arena_zalloc(module_arena(module), sizeof *targets);
+    struct targets *targets = arena_zalloc(script_place_arena(place), sizeof *targets);
     enum err err = targets ? ERR_NONE : ERR_NOMEM;
 
     *out = targets;
@@ -427,10 +439,11 @@ static enum err prepare_targets(struct module *module, struct str text, const st
 
 PREPARE(query)
 {
-    struct avpops *avpops = module_state(module);
+    enum err err = need_store(module, place);
 
-    avpops->needs_store = true;
-    return index == 0 ? module_query_text(module, text, (const struct query_text **)out)
+    if (err)
+        return err;
+    return index == 0 ? script_place_query_text(place, text, (const struct query_text **)out)
                       : prepare_targets(module, text, place, out);
 }
 

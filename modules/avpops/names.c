@@ -56,7 +56,7 @@ static bool read_kind(struct str text, struct avp_set *out)
 enum err read_set(struct module *module, struct str text, bool takes_kinds, const struct script_place *place,
                   struct avp_set *out)
 {
-    struct arena *arena = module_arena(module);
+    struct arena *arena = script_place_arena(place);
     enum err err;
 
     if (takes_kinds && read_kind(text, out))
@@ -66,7 +66,7 @@ enum err read_set(struct module *module, struct str text, bool takes_kinds, cons
         return err;
     if (str_starts(text, STR("$"))) {
         *out = (struct avp_set){ .ref = NULL };
-        if ((err = module_variable(module, text, &out->ref)))
+        if ((err = script_place_variable(place, text, &out->ref)))
             return err;
         if (variable_is_avp(out->ref))
             return ERR_NONE;
@@ -133,7 +133,7 @@ enum err read_operand(struct module *module, struct str text, const struct scrip
 
     *out = (struct operand){ .constant = value_of_str(text) };
     if (str_starts(text, STR("$")))
-        return module_variable(module, text, &out->ref);
+        return script_place_variable(place, text, &out->ref);
     if (str_starts(text, STR("s:")))
         out->constant = value_of_str(str_skip(text, 2));
     if (!str_starts(text, STR("i:")))

@@ -67,7 +67,7 @@ struct way {
 static enum err read_way(struct module *module, struct str text, const char *flags, const struct script_place *place,
                          const void **out)
 {
-    struct way *way = arena_zalloc(module_arena(module), sizeof *way);
+    struct way *way = arena_zalloc(script_place_arena(place), sizeof *way);
     struct str to;
     enum err err;
 
@@ -100,7 +100,7 @@ PREPARE(op)
 
     if (index == 0)
         return read_way(module, text, "", place, out);
-    *out = operation = arena_zalloc(module_arena(module), sizeof *operation);
+    *out = operation = arena_zalloc(script_place_arena(place), sizeof *operation);
     if (!operation)
         return ERR_NOMEM;
     name = take_part(&text);
@@ -144,36 +144,10 @@ FUNCTION(op)
 
 /* ---- avp_subst(source[/target[/flags]], replacement) ---- */
 
-static enum err keep_subst(struct avpops *avpops, struct arena *arena, struct subst *subst)
-{
-    struct kept *kept = arena_zalloc(arena, sizeof *kept);
-
-    if (!kept) {
-        subst_destroy(subst);
-        return ERR_NOMEM;
-    }
-    kept->subst = subst;
-    kept->next = avpops->kept;
-    avpops->kept = kept;
-    return ERR_NONE;
-}
-
 PREPARE(subst)
 {
-    struct arena *arena = module_arena(module);
-    char why[REASON_MAX];
-    struct subst *subst;
-    enum err err;
-
-    if (index == 0)
-        return read_way(module, text, "gd", place, out);
-    err = subst_compile(module, arena, text, &subst, why, sizeof why);
-    if (err) {
-        script_complain(place, "\"" STR_FMT "\": %s; write /expression/replacement/flags", STR_ARG(text), why);
-        return err;
-    }
-    *out = subst;
-    return keep_subst(module_state(module), arena, subst);
+    return index == 0 ? read_way(module, text, "gd", place, out)
+                      : script_place_subst(place, text, (const struct subst **)out);
 }
 
 static enum verdict substitute(struct run *run, const struct way *way, const struct subst *subst)
@@ -209,14 +183,11 @@ FUNCTION(subst)
 FUNCTION(subst_pv)
 {
     char why[REASON_MAX];
-    struct subst *subst;
-    enum verdict verdict;
+    const struct subst *subst;
 
-    if (subst_compile(NULL, call->run->arena, call_text(call, 1), &subst, why, sizeof why)) {
+    if (subst_compile(call->run->arena, call_text(call, 1), &subst, why, sizeof why)) {
         log_error("avp_subst_pv: \"" STR_FMT "\": %s", STR_ARG(call_text(call, 1)), why);
         return (enum verdict)-3;
     }
-    verdict = substitute(call->run, call->args[0].object, subst);
-    subst_destroy(subst);
-    return verdict;
+    return substitute(call->run, call->args[0].object, subst);
 }

@@ -11,7 +11,7 @@ struct set_with_flags {
 static enum err prepare_set(struct module *module, struct str text, bool takes_kinds, const char *allowed,
                             const struct script_place *place, const void **out)
 {
-    struct set_with_flags *it = arena_zalloc(module_arena(module), sizeof *it);
+    struct set_with_flags *it = arena_zalloc(script_place_arena(place), sizeof *it);
     enum err err;
 
     if (!it)
@@ -137,7 +137,7 @@ struct source {
 static enum err prepare_destination(struct module *module, struct str text, const struct script_place *place,
                                     const void **out)
 {
-    struct destination *destination = arena_zalloc(module_arena(module), sizeof *destination);
+    struct destination *destination = arena_zalloc(script_place_arena(place), sizeof *destination);
 
     if (!destination)
         return ERR_NOMEM;
@@ -148,7 +148,7 @@ static enum err prepare_destination(struct module *module, struct str text, cons
         if (!destinations[i].variable)
             return ERR_NONE;
         destination->is_uri = !str_eq(str_of(destinations[i].variable), STR("$du"));
-        return module_variable(module, str_of(destinations[i].variable), &destination->ref);
+        return script_place_variable(place, str_of(destinations[i].variable), &destination->ref);
     }
     script_complain(place, "\"" STR_FMT "\" is none of $ru, $ru/username, $ru/domain, $du, $br", STR_ARG(text));
     return ERR_SYNTAX;
@@ -157,7 +157,7 @@ static enum err prepare_destination(struct module *module, struct str text, cons
 static enum err prepare_source(struct module *module, struct str text, const struct script_place *place,
                                const void **out)
 {
-    struct source *source = arena_zalloc(module_arena(module), sizeof *source);
+    struct source *source = arena_zalloc(script_place_arena(place), sizeof *source);
     struct str name = take_part(&text);
     enum err err;
 
@@ -169,7 +169,7 @@ static enum err prepare_source(struct module *module, struct str text, const str
         return err;
     if (!str_starts(name, STR("$")))
         return read_set(module, name, false, place, &source->set);
-    if ((err = module_variable(module, name, &source->ref)))
+    if ((err = script_place_variable(place, name, &source->ref)))
         return err;
     if (variable_is_avp(source->ref)) {
         source->set.ref = source->ref;
@@ -236,7 +236,7 @@ PREPARE(write)
 
     if (index == 1)
         return prepare_set(module, text, false, "", place, out);
-    *out = operand = arena_zalloc(module_arena(module), sizeof *operand);
+    *out = operand = arena_zalloc(script_place_arena(place), sizeof *operand);
     return operand ? read_operand(module, text, place, operand) : ERR_NOMEM;
 }
 

@@ -41,17 +41,16 @@ static enum err prepare_name(struct module *module, struct str text, const struc
     return ERR_NOT_FOUND;
 }
 
-static enum err prepare_amount(struct module *module, struct str text,
-                               const struct script_place *place, const void **out)
+static enum err prepare_amount(struct str text, const struct script_place *place, const void **out)
 {
-    struct amount *amount = arena_zalloc(module_arena(module), sizeof *amount);
+    struct amount *amount = arena_zalloc(script_place_arena(place), sizeof *amount);
     struct str digits = str_starts(text, STR("+")) ? str_skip(text, 1) : text;
 
     if (!amount)
         return ERR_NOMEM;
     *out = amount;
     if (str_starts(text, STR("$")))
-        return module_variable(module, text, &amount->variable);
+        return script_place_variable(place, text, &amount->variable);
     if (!str_to_int(digits, INT32_MIN, INT32_MAX, &amount->number))
         return ERR_NONE;
     script_complain(place, "\"" STR_FMT "\" is no number", STR_ARG(text));
@@ -62,7 +61,7 @@ static enum err prepare(struct module *module, unsigned index, struct str text,
                         const struct script_place *place, const void **out)
 {
     return index == 0 ? prepare_name(module, text, place, out)
-                      : prepare_amount(module, text, place, out);
+                      : prepare_amount(text, place, out);
 }
 
 static enum verdict update_stat(struct call *call)

@@ -35,12 +35,13 @@ struct methods {
 enum err methods_prepare(struct module *module, unsigned index, struct str text,
                          const struct script_place *place, const void **out)
 {
-    struct methods *methods = arena_zalloc(module_arena(module), sizeof *methods);
+    struct arena *arena = script_place_arena(place);
+    struct methods *methods = arena_zalloc(arena, sizeof *methods);
     struct str rest = text, name;
 
+    (void)module;
     (void)index;
-    (void)place;
-    if (!methods || str_copy(module_arena(module), text, &methods->text))
+    if (!methods || str_copy(arena, text, &methods->text))
         return ERR_NOMEM;
     while (!str_is_empty(rest)) {
         if (!str_split(rest, '|', &name, &rest)) {

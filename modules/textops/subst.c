@@ -2,43 +2,12 @@
 /* Replacements in messages: culvert/subst.h says how they are written. */
 #include "textops.h"
 
-enum {
-    REASON_MAX = 128,
-};
-
-/* One of the script's. */
-struct script_subst {
-    struct script_subst *next;
-    struct subst *subst;
-};
-
 enum err subst_prepare(struct module *module, unsigned index, struct str text,
                        const struct script_place *place, const void **out)
 {
-    struct textops *textops = module_state(module);
-    struct script_subst *kept = arena_zalloc(module_arena(module), sizeof *kept);
-    char why[REASON_MAX];
-    enum err err;
-
+    (void)module;
     (void)index;
-    if (!kept)
-        return ERR_NOMEM;
-    err = subst_compile(module, module_arena(module), text, &kept->subst, why, sizeof why);
-    if (err) {
-        script_complain(place, "\"" STR_FMT "\": %s; write /expression/replacement/flags", STR_ARG(text), why);
-        return err;
-    }
-    kept->next = textops->substs;
-    textops->substs = kept;
-    *out = kept->subst;
-    return ERR_NONE;
-}
-
-void subst_destroy_all(struct textops *textops)
-{
-    for (struct script_subst *kept = textops->substs; kept; kept = kept->next)
-        subst_destroy(kept->subst);
-    textops->substs = NULL;
+    return script_place_subst(place, text, (const struct subst **)out);
 }
 
 /* ---- in the message ---- */

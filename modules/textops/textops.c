@@ -88,17 +88,9 @@ static const struct mod_function functions[] = {
 };
 /* clang-format on */
 
-static void stop(struct module *module)
-{
-    subst_destroy_all(module_state(module));
-    pattern_destroy_all(module_state(module));
-}
-
 CULVERT_MODULE = {
     .abi = MODULE_ABI,
     .name = "textops",
     .summary = "Searching and changing the text of messages.",
-    .state_size = sizeof(struct textops),
     .functions = functions,
-    .stop = stop,
 };

@@ -9,14 +9,6 @@
 #include <culvert/server.h>
 #include <culvert/subst.h>
 
-struct script_subst;
-struct pattern;
-
-struct textops {
-    struct script_subst *substs; /* all that scripts have, for stop() */
-    struct pattern *patterns; /* likewise */
-};
-
 #define FUNCTION(name) enum verdict textops_##name(struct call *call)
 
 /* search.c */
@@ -67,7 +59,6 @@ FUNCTION(is_audio_on_hold);
 FUNCTION(regex_substring);
 enum err pattern_prepare(struct module *module, unsigned index, struct str text,
                          const struct script_place *place, const void **out);
-void pattern_destroy_all(struct textops *textops);
 
 /* body.c */
 FUNCTION(filter_body);
@@ -103,7 +94,6 @@ FUNCTION(match_pattern);
 enum err subst_prepare(struct module *module, unsigned index, struct str text,
                        const struct script_place *place, const void **out);
 /* Completes all of them; by start(). */
-void subst_destroy_all(struct textops *textops);
 /* "INVITE|ACK" as a set. */
 enum err methods_prepare(struct module *module, unsigned index, struct str text,
                          const struct script_place *place, const void **out);

@@ -30,13 +30,14 @@ static bool read_place(struct str text, struct place *place)
     return !str_is_empty(place->name);
 }
 
-static enum err prepare(struct module *module, struct str text, const struct script_place *where,
-                        bool is_one, const void **out)
+static enum err prepare(struct str text, const struct script_place *where, bool is_one,
+                        const void **out)
 {
-    struct place *place = arena_zalloc(module_arena(module), sizeof *place);
+    struct arena *arena = script_place_arena(where);
+    struct place *place = arena_zalloc(arena, sizeof *place);
     struct str kept;
 
-    if (!place || str_copy(module_arena(module), text, &kept))
+    if (!place || str_copy(arena, text, &kept))
         return ERR_NOMEM;
     if (!read_place(kept, place)) {
         script_complain(where, "\"" STR_FMT "\" names no header value; write Name, Name[2] or Name.param",
@@ -54,15 +55,17 @@ static enum err prepare(struct module *module, struct str text, const struct scr
 enum err place_prepare_one(struct module *module, unsigned index, struct str text,
                            const struct script_place *where, const void **out)
 {
+    (void)module;
     (void)index;
-    return prepare(module, text, where, true, out);
+    return prepare(text, where, true, out);
 }
 
 enum err place_prepare_any(struct module *module, unsigned index, struct str text,
                            const struct script_place *where, const void **out)
 {
+    (void)module;
     (void)index;
-    return prepare(module, text, where, false, out);
+    return prepare(text, where, false, out);
 }
 
 enum err place_prepare_assigned(struct module *module, unsigned index, struct str text,

@@ -139,11 +139,10 @@ static enum err prepare_inner(struct module *module, struct str inner,
                               const struct script_place *place, const void **out)
 {
     const struct variable_ref *ref;
-    enum err err = module_variable(module, inner, &ref);
+    enum err err = script_place_variable(place, inner, &ref);
 
-    if (err)
-        script_complain(place, "\"" STR_FMT "\" is no variable", STR_ARG(inner));
-    else
+    (void)module;
+    if (!err)
         *out = ref;
     return err;
 }

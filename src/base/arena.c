@@ -18,6 +18,13 @@ struct arena_block {
     alignas(ALIGNMENT) char bytes[];
 };
 
+/* Something to release with the arena. */
+struct arena_end {
+    struct arena_end *next;
+    void (*release)(void *object);
+    void *object;
+};
+
 void arena_pool_init(struct arena_pool *pool, unsigned free_max)
 {
     *pool = (struct arena_pool){ .free_max = free_max };
@@ -84,10 +91,32 @@ void arena_init(struct arena *arena, struct arena_pool *pool, size_t limit)
     *arena = (struct arena){ .pool = pool, .limit = limit };
 }
 
+enum err arena_at_end(struct arena *arena, void (*release)(void *object), void *object)
+{
+    struct arena_end *end = arena_alloc(arena, sizeof *end);
+
+    if (!end)
+        return ERR_NOMEM;
+    *end = (struct arena_end){ arena->ends, release, object };
+    arena->ends = end;
+    return ERR_NONE;
+}
+
+static void release_ends(struct arena *arena)
+{
+    while (arena->ends) {
+        struct arena_end *end = arena->ends;
+
+        arena->ends = end->next;
+        end->release(end->object);
+    }
+}
+
 void arena_fini(struct arena *arena)
 {
     struct arena_block *block;
 
+    release_ends(arena);
     while ((block = arena->blocks)) {
         arena->blocks = block->next;
         block_destroy(arena->pool, block);

@@ -4,6 +4,7 @@
 enum {
     PIECES_MAX = 20,
     ALWAYS_LITERAL = -1,
+    REASON_MAX = 128,
 };
 
 /* A part of the replacement. */
@@ -22,7 +23,7 @@ struct subst {
 
 /* One being compiled. */
 struct compiling {
-    struct module *module; /* NULL: variables are plain text */
+    const struct script_place *place; /* NULL: variables are plain text */
     struct arena *arena;
     struct subst *subst;
     struct writer why;
@@ -74,8 +75,8 @@ static enum err add_literal(struct compiling *c, struct str text)
         return ERR_LIMIT;
     *piece = (struct piece){ .group = ALWAYS_LITERAL };
     err = str_copy(c->arena, text, &piece->text);
-    if (!err && c->module && str_find_char(text, '$'))
-        err = module_format(c->module, piece->text, &piece->format);
+    if (!err && c->place && str_find_char(text, '$'))
+        err = script_place_format(c->place, piece->text, &piece->format);
     if (!err)
         subst->piece_count++;
     return err;
@@ -150,6 +151,11 @@ static enum err fail(struct compiling *c, const char *why)
     return ERR_SYNTAX;
 }
 
+static void release(void *subst)
+{
+    regex_destroy(((struct subst *)subst)->regex);
+}
+
 static enum err compile(struct compiling *c, struct str text)
 {
     struct str rest = text.len ? str_skip(text, 1) : text, expression, replacement;
@@ -166,13 +172,14 @@ static enum err compile(struct compiling *c, struct str text)
         err = parse_replacement(c, replacement);
     if (err)
         return fail(c, err_name(err));
-    return regex_compile(expression, flags, &c->subst->regex, c->why.at, (size_t)(c->why.end - c->why.at));
+    err = regex_compile(expression, flags, &c->subst->regex, c->why.at, (size_t)(c->why.end - c->why.at));
+    return err ? err : arena_at_end(c->arena, release, c->subst);
 }
 
-enum err subst_compile(struct module *module, struct arena *arena, struct str text, struct subst **out,
-                       char *why, size_t why_size)
+static enum err compile_in(struct arena *arena, const struct script_place *place, struct str text,
+                           const struct subst **out, char *why, size_t why_size)
 {
-    struct compiling c = { module, arena, arena_zalloc(arena, sizeof *c.subst), writer_over(why, why_size - 1) };
+    struct compiling c = { place, arena, arena_zalloc(arena, sizeof *c.subst), writer_over(why, why_size - 1) };
     enum err err;
 
     memset(why, 0, why_size);
@@ -184,10 +191,21 @@ enum err subst_compile(struct module *module, struct arena *arena, struct str te
     return err;
 }
 
-void subst_destroy(struct subst *subst)
+enum err subst_compile(struct arena *arena, struct str text, const struct subst **out, char *why,
+                       size_t why_size)
 {
-    if (subst)
-        regex_destroy(subst->regex);
+    return compile_in(arena, NULL, text, out, why, why_size);
+}
+
+enum err script_place_subst(const struct script_place *place, struct str text,
+                            const struct subst **out)
+{
+    char why[REASON_MAX];
+    enum err err = compile_in(script_place_arena(place), place, text, out, why, sizeof why);
+
+    if (err)
+        script_complain(place, "\"" STR_FMT "\": %s; write /expression/replacement/flags", STR_ARG(text), why);
+    return err;
 }
 
 /* ---- replacing ---- */
