@@ -175,6 +175,7 @@ static void run_route(struct stage_hand *hand, struct program *program, enum sta
 {
     uint16_t route = program_route(program, stage, STR(""));
     struct value vars[VARS_MAX] = { 0 };
+    struct script_locals locals = { .vars = vars };
     struct request request = { 0 };
     struct run run = { .worker = (struct worker *)hand, .request = &request, .stage = stage };
     struct arena arena;
@@ -186,7 +187,7 @@ static void run_route(struct stage_hand *hand, struct program *program, enum sta
     run.arena = &arena;
     run.done = note_done;
     hand->done = 0;
-    script_run(program, route, &run, vars, &budget);
+    script_run(program, route, &run, &locals, &budget);
     while (run.vm)
         run_resume(&run, VERDICT_TRUE);
     must(hand->done == 1);

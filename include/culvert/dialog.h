@@ -74,9 +74,7 @@ struct dialog {
     bool ends_silent;       /* BYE when the media has died */
     bool sends_bye;         /* …and when the lifetime is over. Modules may write this, */
     bool keeps_timer;       /* no new lifetime for a request inside, */
-    uint32_t flags;         /* bits of scripts, */
-    uint16_t timeout_route; /* index of a route; ROUTE_NONE; */
-    struct str timeout_route_name; /* and its name, which lives as long as the script. */
+    uint32_t flags;         /* and bits of scripts */
     uint8_t counted;        /* as what the server's counters have it */
     msec lifetime;          /* set by dialog_set_lifetime */
     msec made_at, started_at, expires_at; /* monotonic; the last two are 0 before the 2xx */
@@ -152,8 +150,10 @@ bool dialog_remove_note(struct dialog *dialog, const void *owner, struct str key
 
 /* ---- speaking in it ---- */
 
-/* Runs a route of the script over a request in the dialog that never came: a BYE to the callee. */
-void dialog_run_route(struct worker *worker, struct dialog *dialog, uint16_t route);
+/* Runs route[name], if there is one, over a request in the dialog that never came: a BYE to the callee. */
+void dialog_run_route(struct worker *worker, struct dialog *dialog, struct str name);
+/* Owner of the note without key whose value names the route to run when the lifetime is over. */
+const void *dialog_timeout_owner(void);
 
 enum {
     DIALOG_TO_CALLER = 1 << DIALOG_CALLER,

@@ -177,6 +177,11 @@ struct mod_param {
     const char *initial_text; /* PARAM_STR */
     enum err (*set)(struct module *module, const struct value *value, const struct script_place *place);
     const char *doc;
+    /*
+     * PARAM_INT, PARAM_STR: functions and hooks on workers read the field, nobody else and no start(),
+     * so that a reload may change it (while no worker runs). Else a change waits for the next start.
+     */
+    bool is_live;
 };
 
 /* ---- hooks: moments in the life of a request ---- */

@@ -26,8 +26,10 @@ MUST_USE enum verdict run_query(struct run *run, struct store *store, struct str
  * tables, numbers and whole conditions.
  */
 struct query_text;
-/* In the module's arena. A fault of a variable has been reported. */
+/* Of a parameter, and of an argument of a script. A fault of a variable has been reported. */
 MUST_USE enum err module_query_text(struct module *module, struct str text, const struct query_text **out);
+MUST_USE enum err script_place_query_text(const struct script_place *place, struct str text,
+                                          const struct query_text **out);
 /* As run_query(). */
 MUST_USE enum verdict run_query_text(struct run *run, struct store *store, const struct query_text *text,
                                      query_answer_fn *answer, void *context);

@@ -16,6 +16,7 @@ struct worker;
 struct server_txn;
 struct client_txn;
 struct media_options;
+struct edition_copy;
 struct request;
 
 enum {
@@ -115,6 +116,7 @@ struct request {
     struct str reply_headers;        /* append_to_reply(): for the next reply of our own */
     struct str advertised_host;      /* set_advertised_address(); empty: the socket's */
     uint16_t advertised_port;
+    struct edition_copy *script;     /* the reading of the script that all its routes belong to; held */
     uint16_t on_failure, on_reply, on_branch; /* routes armed by t_on_*; ROUTE_NONE: none */
     uint16_t on_branch_failure;      /* for the branches to come */
     msec fr_timer, fr_inv_timer;     /* t_set_fr() and the timer AVPs; 0: those of the server */

@@ -72,6 +72,9 @@ void run_resume(struct run *run, enum verdict verdict);
 msec run_now(const struct run *run);              /* monotonic */
 uint64_t run_wall_clock(const struct run *run);   /* seconds since 1970 */
 struct server *run_server(const struct run *run);
+/* Index of a route[name], or event_route[name], in the script that the run belongs to; ROUTE_NONE. */
+uint16_t run_find_route(const struct run *run, struct str name);
+uint16_t run_find_event_route(const struct run *run, struct str name);
 /* A line that the script logs: behind the script's log_prefix, when it has one. */
 void run_log(struct run *run, enum log_level level, struct str text);
 struct random_source *run_random(const struct run *run);

@@ -88,14 +88,10 @@ struct random_source *server_random(struct server *server);   /* for start(); on
 msec server_now(struct server *server);
 uint64_t server_wall_clock(struct server *server);
 struct str server_signature(const struct server *server);     /* "culvert/0.1.0", for Server headers */
-/* Index of a route[name], for dialog->timeout_route; ROUTE_NONE when there is none. */
-uint16_t server_find_route(const struct server *server, struct str name);
-/* The same of an event_route[name]. */
-uint16_t server_find_event_route(const struct server *server, struct str name);
-/* Where the script lies, with a slash behind it; empty: the working directory. Known from start() on. */
+/* All modules have started: whatever is prepared from now on is for a reload. */
+bool server_is_started(const struct server *server);
+/* Where the script lies, with a slash behind it; empty: the working directory. */
 struct str server_script_folder(const struct server *server);
-/* The name of a route, as long as the script lives. */
-struct str server_route_name(const struct server *server, uint16_t route);
 /* The script is in OpenSER's dialect, else in Kamailio's: for the functions that differ. Known from start() on. */
 bool server_is_openser(const struct server *server);
 /*
@@ -122,11 +118,12 @@ msec worker_now(const struct worker *worker);
 struct random_source *worker_random(struct worker *worker);
 struct server *worker_server(const struct worker *worker);
 /*
- * Runs an event route (none for ROUTE_NONE) over a request made up for it, from a worker's tick or run.
+ * Runs event_route[name], if there is one, over a request made up for it, from a worker's tick or run.
  * `prepare` (may be NULL) writes what the route is about into the request before.
  */
 typedef enum err worker_prepare_fn(struct request *request, void *context);
-void worker_run_event(struct worker *worker, uint16_t route, worker_prepare_fn *prepare, void *context);
+void worker_run_event(struct worker *worker, struct str name, worker_prepare_fn *prepare,
+                      void *context);
 /* Scratch memory of the worker, emptied after each event. */
 struct arena *worker_scratch(struct worker *worker);
 

@@ -52,5 +52,5 @@ void run_drop_transaction(struct run *run);
  * INVITE may ring. Makes the transaction. ERR_NOT_NOW: it waits already, or is answered.
  */
 MUST_USE enum err run_suspend(struct run *run);
-/* Runs a route over a request that waits. ERR_NOT_FOUND: there is none of this label. */
-MUST_USE enum err worker_continue(struct worker *worker, uint32_t label, uint16_t route);
+/* Runs route[name] over a request that waits. ERR_NOT_FOUND: there is none of this label or name. */
+MUST_USE enum err worker_continue(struct worker *worker, uint32_t label, struct str name);

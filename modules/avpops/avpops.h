@@ -38,7 +38,7 @@ struct avp_set {
 };
 
 /* set = "$avp(…)" | "s:" name | "i:" number; with `takes_kinds` also "s" | "i" | "a" | "*". Complains. */
-MUST_USE enum err read_set(struct module *module, struct str text, bool takes_kinds,
+MUST_USE enum err read_set(struct str text, bool takes_kinds,
                            const struct script_place *place, struct avp_set *out);
 
 /* Walks them, newest first; the one that came last may be removed, and others added. */
@@ -63,7 +63,7 @@ struct operand {
 };
 
 /* operand = "s:" text | "i:" number | variable | text. Complains. */
-MUST_USE enum err read_operand(struct module *module, struct str text, const struct script_place *place,
+MUST_USE enum err read_operand(struct str text, const struct script_place *place,
                                struct operand *out);
 /* Null when there is none. */
 struct value operand_value(struct run *run, const struct operand *operand);

@@ -68,7 +68,7 @@ static void take_flags(struct str *text, struct check *check)
 }
 
 /* op "/" value [ "/" flags ] */
-static enum err prepare_check(struct module *module, struct str text, const struct script_place *place,
+static enum err prepare_check(struct str text, const struct script_place *place,
                               const void **out)
 {
     struct check *check = arena_zalloc(script_place_arena(place), sizeof *check);
@@ -85,14 +85,14 @@ static enum err prepare_check(struct module *module, struct str text, const stru
     }
     check->combine = combine_find(name);
     take_flags(&text, check);
-    if ((err = read_operand(module, text, place, &check->operand)))
+    if ((err = read_operand(text, place, &check->operand)))
         return err;
     if (check->op->kind == KIND_REGEX && !check->operand.ref && !check->operand.constant.is_int)
         return script_place_regex(place, check->operand.constant.text, REGEX_DEFAULT, &check->regex);
     return ERR_NONE;
 }
 
-static enum err prepare_checked(struct module *module, struct str text, const struct script_place *place,
+static enum err prepare_checked(struct str text, const struct script_place *place,
                                 const void **out)
 {
     struct checked *checked = arena_zalloc(script_place_arena(place), sizeof *checked);
@@ -103,7 +103,7 @@ static enum err prepare_checked(struct module *module, struct str text, const st
     *out = checked;
     text = str_trim(text);
     if (!str_starts(text, STR("$")))
-        return read_set(module, text, false, place, &checked->set);
+        return read_set(text, false, place, &checked->set);
     if ((err = script_place_variable(place, text, &checked->ref)))
         return err;
     if (variable_is_avp(checked->ref))
@@ -113,7 +113,8 @@ static enum err prepare_checked(struct module *module, struct str text, const st
 
 PREPARE(check)
 {
-    return index == 0 ? prepare_checked(module, text, place, out) : prepare_check(module, text, place, out);
+    (void)module;
+    return index == 0 ? prepare_checked(text, place, out) : prepare_check(text, place, out);
 }
 
 /* ---- comparing ---- */

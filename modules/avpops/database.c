@@ -58,7 +58,7 @@ static enum err read_who(struct str text, const struct script_place *place, enum
 }
 
 /* source = ( variable | text ) [ "/" who ] */
-static enum err prepare_source(struct module *module, struct str text, const struct script_place *place,
+static enum err prepare_source(struct str text, const struct script_place *place,
                                const void **out)
 {
     struct source *source = arena_zalloc(script_place_arena(place), sizeof *source);
@@ -109,7 +109,7 @@ static enum err prepare_names(struct module *module, struct str text, const stru
     if (!names)
         return ERR_NOMEM;
     *out = names;
-    if ((err = need_store(module, place)) || (err = read_set(module, take_part(&text), true, place, &names->set)))
+    if ((err = need_store(module, place)) || (err = read_set(take_part(&text), true, place, &names->set)))
         return err;
     names->table = str_is_empty(text) ? avpops->avp_table : str_trim(text);
     return str_starts(names->table, STR("$")) ? use_scheme(avpops, names, place) : ERR_NONE;
@@ -117,7 +117,7 @@ static enum err prepare_names(struct module *module, struct str text, const stru
 
 PREPARE(load)
 {
-    return index == 0 ? prepare_source(module, text, place, out) : prepare_names(module, text, place, out);
+    return index == 0 ? prepare_source(text, place, out) : prepare_names(module, text, place, out);
 }
 
 PREPARE(database)
@@ -419,7 +419,7 @@ struct targets {
 };
 
 /* AVPs with semicolons between them. */
-static enum err prepare_targets(struct module *module, struct str text, const struct script_place *place,
+static enum err prepare_targets(struct str text, const struct script_place *place,
                                 const void **out)
 {
     struct targets *targets = arena_zalloc(script_place_arena(place), sizeof *targets);
@@ -432,7 +432,7 @@ static enum err prepare_targets(struct module *module, struct str text, const st
             text = STR("");
         if (targets->count == VARIABLES_MAX)
             return ERR_LIMIT;
-        err = read_set(module, str_trim(name), false, place, &targets->sets[targets->count++]);
+        err = read_set(str_trim(name), false, place, &targets->sets[targets->count++]);
     }
     return err;
 }
@@ -444,7 +444,7 @@ PREPARE(query)
     if (err)
         return err;
     return index == 0 ? script_place_query_text(place, text, (const struct query_text **)out)
-                      : prepare_targets(module, text, place, out);
+                      : prepare_targets(text, place, out);
 }
 
 /* Without a list the AVPs are i:1, i:2… */

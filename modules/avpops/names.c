@@ -53,7 +53,7 @@ static bool read_kind(struct str text, struct avp_set *out)
     return false;
 }
 
-enum err read_set(struct module *module, struct str text, bool takes_kinds, const struct script_place *place,
+enum err read_set(struct str text, bool takes_kinds, const struct script_place *place,
                   struct avp_set *out)
 {
     struct arena *arena = script_place_arena(place);
@@ -126,7 +126,7 @@ enum err add_avp(struct run *run, const struct avp_name *name, const struct valu
 
 /* ---- operands ---- */
 
-enum err read_operand(struct module *module, struct str text, const struct script_place *place,
+enum err read_operand(struct str text, const struct script_place *place,
                       struct operand *out)
 {
     int64_t number;

@@ -64,7 +64,7 @@ struct way {
     struct str flags;
 };
 
-static enum err read_way(struct module *module, struct str text, const char *flags, const struct script_place *place,
+static enum err read_way(struct str text, const char *flags, const struct script_place *place,
                          const void **out)
 {
     struct way *way = arena_zalloc(script_place_arena(place), sizeof *way);
@@ -74,11 +74,11 @@ static enum err read_way(struct module *module, struct str text, const char *fla
     if (!way)
         return ERR_NOMEM;
     *out = way;
-    if ((err = read_set(module, take_part(&text), false, place, &way->from)))
+    if ((err = read_set(take_part(&text), false, place, &way->from)))
         return err;
     way->to = way->from;
     to = take_part(&text);
-    if ((to.len || text.len) && (err = read_set(module, to, false, place, &way->to)))
+    if ((to.len || text.len) && (err = read_set(to, false, place, &way->to)))
         return err;
     way->flags = str_trim(text);
     return read_flags(way->flags, flags, place);
@@ -98,8 +98,9 @@ PREPARE(op)
     struct str name;
     enum err err;
 
+    (void)module;
     if (index == 0)
-        return read_way(module, text, "", place, out);
+        return read_way(text, "", place, out);
     *out = operation = arena_zalloc(script_place_arena(place), sizeof *operation);
     if (!operation)
         return ERR_NOMEM;
@@ -109,7 +110,7 @@ PREPARE(op)
         script_complain(place, "\"" STR_FMT "\" is none of add, sub, mul, div, mod, and, or, xor, not", STR_ARG(name));
         return ERR_SYNTAX;
     }
-    if ((err = read_operand(module, take_part(&text), place, &operation->operand)))
+    if ((err = read_operand(take_part(&text), place, &operation->operand)))
         return err;
     operation->flags = str_trim(text);
     return read_flags(operation->flags, "gd", place);
@@ -146,7 +147,8 @@ FUNCTION(op)
 
 PREPARE(subst)
 {
-    return index == 0 ? read_way(module, text, "gd", place, out)
+    (void)module;
+    return index == 0 ? read_way(text, "gd", place, out)
                       : script_place_subst(place, text, (const struct subst **)out);
 }
 

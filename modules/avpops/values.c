@@ -8,7 +8,7 @@ struct set_with_flags {
 };
 
 /* set [ "/" flags ] */
-static enum err prepare_set(struct module *module, struct str text, bool takes_kinds, const char *allowed,
+static enum err prepare_set(struct str text, bool takes_kinds, const char *allowed,
                             const struct script_place *place, const void **out)
 {
     struct set_with_flags *it = arena_zalloc(script_place_arena(place), sizeof *it);
@@ -17,7 +17,7 @@ static enum err prepare_set(struct module *module, struct str text, bool takes_k
     if (!it)
         return ERR_NOMEM;
     *out = it;
-    if ((err = read_set(module, take_part(&text), takes_kinds, place, &it->set)))
+    if ((err = read_set(take_part(&text), takes_kinds, place, &it->set)))
         return err;
     it->flags = str_trim(text);
     return read_flags(it->flags, allowed, place);
@@ -27,8 +27,9 @@ static enum err prepare_set(struct module *module, struct str text, bool takes_k
 
 PREPARE(delete)
 {
+    (void)module;
     (void)index;
-    return prepare_set(module, text, true, "g", place, out);
+    return prepare_set(text, true, "g", place, out);
 }
 
 FUNCTION(delete)
@@ -47,8 +48,9 @@ FUNCTION(delete)
 
 PREPARE(is_set)
 {
+    (void)module;
     (void)index;
-    return prepare_set(module, text, false, "esn", place, out);
+    return prepare_set(text, false, "esn", place, out);
 }
 
 FUNCTION(is_set)
@@ -71,7 +73,8 @@ FUNCTION(is_set)
 
 PREPARE(copy)
 {
-    return prepare_set(module, text, false, index == 0 ? "" : "gdns", place, out);
+    (void)module;
+    return prepare_set(text, false, index == 0 ? "" : "gdns", place, out);
 }
 
 /* n: as a number, s: as text. */
@@ -134,7 +137,7 @@ struct source {
     struct str flags;
 };
 
-static enum err prepare_destination(struct module *module, struct str text, const struct script_place *place,
+static enum err prepare_destination(struct str text, const struct script_place *place,
                                     const void **out)
 {
     struct destination *destination = arena_zalloc(script_place_arena(place), sizeof *destination);
@@ -154,7 +157,7 @@ static enum err prepare_destination(struct module *module, struct str text, cons
     return ERR_SYNTAX;
 }
 
-static enum err prepare_source(struct module *module, struct str text, const struct script_place *place,
+static enum err prepare_source(struct str text, const struct script_place *place,
                                const void **out)
 {
     struct source *source = arena_zalloc(script_place_arena(place), sizeof *source);
@@ -168,7 +171,7 @@ static enum err prepare_source(struct module *module, struct str text, const str
     if ((err = read_flags(source->flags, "g", place)))
         return err;
     if (!str_starts(name, STR("$")))
-        return read_set(module, name, false, place, &source->set);
+        return read_set(name, false, place, &source->set);
     if ((err = script_place_variable(place, name, &source->ref)))
         return err;
     if (variable_is_avp(source->ref)) {
@@ -180,7 +183,8 @@ static enum err prepare_source(struct module *module, struct str text, const str
 
 PREPARE(pushto)
 {
-    return index == 0 ? prepare_destination(module, text, place, out) : prepare_source(module, text, place, out);
+    (void)module;
+    return index == 0 ? prepare_destination(text, place, out) : prepare_source(text, place, out);
 }
 
 static enum err add_target(struct run *run, struct str uri)
@@ -234,10 +238,11 @@ PREPARE(write)
 {
     struct operand *operand;
 
+    (void)module;
     if (index == 1)
-        return prepare_set(module, text, false, "", place, out);
+        return prepare_set(text, false, "", place, out);
     *out = operand = arena_zalloc(script_place_arena(place), sizeof *operand);
-    return operand ? read_operand(module, text, place, operand) : ERR_NOMEM;
+    return operand ? read_operand(text, place, operand) : ERR_NOMEM;
 }
 
 FUNCTION(write)

@@ -130,7 +130,7 @@ static enum verdict core_hash(struct call *call)
 
 static enum verdict check_route_exists(struct call *call)
 {
-    return verdict_if(server_find_route(run_server(call->run), call->args[0].value.text) !=
+    return verdict_if(run_find_route(call->run, call->args[0].value.text) !=
                       ROUTE_NONE);
 }
 

@@ -14,10 +14,8 @@ struct context *context_of(const struct module *module, struct run *run)
     if (context)
         return context;
     context = arena_zalloc(&request->arena, sizeof *context);
-    if (context) {
+    if (context)
         context->timeout_bye = -1;
-        context->timeout_route = ROUTE_NONE;
-    }
     request->slots[state->slot] = context;
     return context;
 }
@@ -29,10 +27,6 @@ static void set_properties(struct run *run, struct dialog *dialog, const struct 
         (void)!dialog_set_lifetime(run->worker, dialog, (msec)context->timeout * 1000);
     if (context->timeout_bye >= 0)
         dialog->sends_bye = context->timeout_bye != 0;
-    if (context->timeout_route != ROUTE_NONE) {
-        dialog->timeout_route = context->timeout_route;
-        dialog->timeout_route_name = context->timeout_route_name;
-    }
 }
 
 static bool is_profile(const struct dialog_module *state, const void *owner)

@@ -32,8 +32,6 @@ struct context {
     uint32_t flags;
     int64_t timeout;       /* seconds; 0: as usual */
     int64_t timeout_bye;   /* negative: as usual */
-    uint16_t timeout_route;
-    struct str timeout_route_name;
 };
 
 /* NULL without memory. */

@@ -71,7 +71,14 @@ TEXT(from_uri, dialog->parties[DIALOG_CALLER].uri)
 TEXT(from_tag, dialog->parties[DIALOG_CALLER].tag)
 TEXT(to_contact, dialog->parties[DIALOG_CALLEE].contact)
 TEXT(from_contact, dialog->parties[DIALOG_CALLER].contact)
-TEXT(toroute, dialog->timeout_route_name)
+
+ATTRIBUTE(toroute)
+{
+    const struct dialog_note *note = dialog_find_note(dialog, dialog_timeout_owner(), STR(""));
+
+    (void)run;
+    *out = value_of_str(note ? note->value : STR(""));
+}
 
 static void get_socket(const struct run *run, const struct dialog_party *party, struct value *out)
 {
@@ -143,6 +150,15 @@ static int64_t direction_of(const struct run *run, const struct dialog *dialog)
     return !dialog ? 0 : run_dialog_side(run) == DIALOG_CALLER ? 1 : 2;
 }
 
+/* Empty when none was said. */
+static struct str timeout_route(const struct variable_use *use)
+{
+    struct str name = STR("");
+
+    context_find_note(use->module, use->run, dialog_timeout_owner(), STR(""), &name);
+    return name;
+}
+
 static void get_ctx_number(const struct variable_use *use, const struct dialog *dialog,
                            const struct context *context, struct value *out)
 {
@@ -156,7 +172,7 @@ static void get_ctx_number(const struct variable_use *use, const struct dialog *
         { STR("flags"), dialog ? dialog->flags : context->flags },
         { STR("timeout"), dialog ? (int64_t)(dialog->lifetime / 1000) : context->timeout },
         { STR("timeout_bye"), dialog ? dialog->sends_bye : context->timeout_bye > 0 },
-        { STR("timeout_route_id"), dialog ? dialog->timeout_route : context->timeout_route },
+        { STR("timeout_route_id"), run_find_route(use->run, timeout_route(use)) },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -173,7 +189,7 @@ static enum err get_ctx(const struct variable_use *use, struct value *out)
     if (!context)
         return ERR_NOMEM;
     if (str_eq(use->inner, STR("timeout_route")))
-        *out = value_of_str(dialog ? dialog->timeout_route_name : context->timeout_route_name);
+        *out = value_of_str(timeout_route(use));
     else
         get_ctx_number(use, dialog, context, out);
     return ERR_NONE;
@@ -209,21 +225,20 @@ static enum err set_ctx_bye(struct run *run, struct dialog *dialog, struct conte
     return ERR_NONE;
 }
 
-/* Names of routes live in the script: the dialog outlives the request. */
-static enum err set_ctx_route(struct run *run, struct dialog *dialog, struct context *context,
-                              const struct value *value)
+/* By its name: the dialog may outlive this reading of the script. */
+static enum err set_ctx_route(const struct variable_use *use, struct str name)
 {
-    struct server *server = run_server(run);
-    uint16_t route = value->text.len ? server_find_route(server, value->text) : ROUTE_NONE;
-    struct str name = server_route_name(server, route);
+    const void *owner = dialog_timeout_owner();
 
-    if (value->text.len && route == ROUTE_NONE) {
-        log_error("$dlg_ctx(timeout_route): there is no route[" STR_FMT "]", STR_ARG(value->text));
+    if (str_is_empty(name)) {
+        context_remove_note(use->module, use->run, owner, STR(""));
+        return ERR_NONE;
+    }
+    if (run_find_route(use->run, name) == ROUTE_NONE) {
+        log_error("$dlg_ctx(timeout_route): there is no route[" STR_FMT "]", STR_ARG(name));
         return ERR_NOT_FOUND;
     }
-    *(dialog ? &dialog->timeout_route : &context->timeout_route) = route;
-    *(dialog ? &dialog->timeout_route_name : &context->timeout_route_name) = name;
-    return ERR_NONE;
+    return context_set_note(use->module, use->run, owner, STR(""), name);
 }
 
 static enum err set_ctx(const struct variable_use *use, const struct value *value)
@@ -236,12 +251,13 @@ static enum err set_ctx(const struct variable_use *use, const struct value *valu
         { STR_INIT("flags"), set_ctx_flags },
         { STR_INIT("timeout"), set_ctx_timeout },
         { STR_INIT("timeout_bye"), set_ctx_bye },
-        { STR_INIT("timeout_route"), set_ctx_route },
     };
     struct context *context = context_of(use->module, use->run);
 
     if (!context)
         return ERR_NOMEM;
+    if (str_eq(use->inner, STR("timeout_route")))
+        return set_ctx_route(use, value->text);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (str_eq(rows[i].name, use->inner))
             return rows[i].set(use->run, run_dialog(use->run), context, value);

@@ -190,11 +190,10 @@ static const struct mod_param params[] = {
 static void run_init(struct module *module, struct worker *worker)
 {
     struct htable *htable = module_state(module);
-    uint16_t route = server_find_event_route(htable->server, STR("htable:mod-init"));
 
     pthread_mutex_lock(&htable->init_lock);
     if (!atomic_load_explicit(&htable->is_ready, memory_order_relaxed))
-        worker_run_event(worker, route, NULL, NULL);
+        worker_run_event(worker, STR("htable:mod-init"), NULL, NULL);
     atomic_store_explicit(&htable->is_ready, true, memory_order_release);
     pthread_mutex_unlock(&htable->init_lock);
 }
@@ -263,16 +262,6 @@ static void on_tick(struct module *module, struct worker *worker, unsigned index
 
 /* ---- life ---- */
 
-static enum err find_route(struct server *server, struct sht *table, struct arena *arena)
-{
-    struct str name;
-    enum err err = str_print(arena, &name, "htable:expired:" STR_FMT, STR_ARG(table->name));
-
-    if (!err)
-        table->expired_route = server_find_event_route(server, name);
-    return err;
-}
-
 static enum err open_database(struct htable *htable)
 {
     bool is_needed = false;
@@ -294,7 +283,8 @@ static enum err open_table(struct module *module, struct sht *table)
                               (size_t)htable->memory_max * 1024 * 1024);
 
     if (!err)
-        err = find_route(htable->server, table, module_arena(module));
+        err = str_print(module_arena(module), &table->expired_route, "htable:expired:" STR_FMT,
+                        STR_ARG(table->name));
     if (err || !htable->store || str_is_empty(table->db_table))
         return err;
     err = htable_load(htable, table, server_now(htable->server));

@@ -54,7 +54,7 @@ struct sht {
     char column_separator;
     struct str null_column;
     bool is_saved; /* written back at the end */
-    uint16_t expired_route;
+    struct str expired_route; /* name of the event route */
     uint64_t seed;
     size_t bytes_max;
     atomic_size_t bytes;

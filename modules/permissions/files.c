@@ -18,10 +18,11 @@ enum err permissions_path(struct module *module, struct arena *arena, struct str
     return err;
 }
 
-static enum err load(struct module *module, struct str name, struct str suffix, struct rules **out)
+static enum err load(struct module *module, struct arena *arena, struct str name,
+                     struct str suffix, struct rules **out)
 {
     const char *path;
-    enum err err = permissions_path(module, module_arena(module), name, suffix, &path);
+    enum err err = permissions_path(module, arena, name, suffix, &path);
 
     return err ? err : rules_load(path, out);
 }
@@ -31,36 +32,39 @@ static bool has_rules(const struct permissions *permissions, int backend)
     return (permissions->load_backends & backend) != 0;
 }
 
-static enum err load_named(struct module *module, struct rule_files *files)
+enum err permissions_load_named(struct module *module, struct rule_files *files)
 {
     const struct permissions *permissions = module_state(module);
     enum err err = ERR_NONE;
 
     if (has_rules(permissions, files->is_deny ? BACKEND_DENY : BACKEND_ALLOW))
-        err = load(module, files->name, STR(""), &files->itself);
+        err = load(module, files->arena, files->name, STR(""), &files->itself);
     if (!err && !files->is_deny && has_rules(permissions, BACKEND_ALLOW))
-        err = load(module, files->name, permissions->allow_suffix, &files->allow);
+        err = load(module, files->arena, files->name, permissions->allow_suffix, &files->allow);
     if (!err && !files->is_deny && has_rules(permissions, BACKEND_DENY))
-        err = load(module, files->name, permissions->deny_suffix, &files->deny);
+        err = load(module, files->arena, files->name, permissions->deny_suffix, &files->deny);
     return err;
 }
 
 enum err permissions_load_files(struct module *module)
 {
     struct permissions *permissions = module_state(module);
+    struct arena *arena = module_arena(module);
     enum err err = ERR_NONE;
 
     if (has_rules(permissions, BACKEND_ALLOW))
-        err = load(module, permissions->default_allow_file, STR(""), &permissions->defaults.allow);
+        err = load(module, arena, permissions->default_allow_file, STR(""), &permissions->defaults.allow);
     if (!err && has_rules(permissions, BACKEND_DENY))
-        err = load(module, permissions->default_deny_file, STR(""), &permissions->defaults.deny);
-    for (struct rule_files *files = permissions->files; files && !err; files = files->next)
-        err = load_named(module, files);
+        err = load(module, arena, permissions->default_deny_file, STR(""), &permissions->defaults.deny);
+    for (; permissions->files && !err; permissions->files = permissions->files->next)
+        err = permissions_load_named(module, permissions->files);
     return err;
 }
 
-static void drop(struct rule_files *files)
+void permissions_drop_named(void *context)
 {
+    struct rule_files *files = context;
+
     rules_destroy(files->itself);
     rules_destroy(files->allow);
     rules_destroy(files->deny);
@@ -68,9 +72,7 @@ static void drop(struct rule_files *files)
 
 void permissions_drop_files(struct permissions *permissions)
 {
-    drop(&permissions->defaults);
-    for (struct rule_files *files = permissions->files; files; files = files->next)
-        drop(files);
+    permissions_drop_named(&permissions->defaults);
 }
 
 bool permissions_allow(const struct rules *allow, const struct rules *deny, struct str from,

@@ -7,21 +7,31 @@
 
 /* ---- files of rules ---- */
 
-/* Remembers the name; start() reads the files, when the suffixes are known. */
+/* Before the start the names are remembered: start() reads the files, where the server will run. */
+static enum err take_files(struct module *module, struct rule_files *files)
+{
+    struct permissions *permissions = module_state(module);
+
+    if (server_is_started(module_server(module)))
+        return permissions_load_named(module, files);
+    files->next = permissions->files;
+    permissions->files = files;
+    return ERR_NONE;
+}
+
 static enum err name_files(struct module *module, unsigned index, struct str text,
                            const struct script_place *place, const void **out)
 {
-    struct permissions *permissions = module_state(module);
-    struct rule_files *files = arena_zalloc(module_arena(module), sizeof *files);
+    struct arena *arena = script_place_arena(place);
+    struct rule_files *files = arena_zalloc(arena, sizeof *files);
 
-    (void)place;
-    if (!files || str_copy(module_arena(module), text, &files->name))
+    if (!files || str_copy(arena, text, &files->name) ||
+        arena_at_end(arena, permissions_drop_named, files))
         return ERR_NOMEM;
+    files->arena = arena;
     files->is_deny = index == 1;
-    files->next = permissions->files;
-    permissions->files = files;
     *out = files;
-    return ERR_NONE;
+    return take_files(module, files);
 }
 
 struct rule_pair {

@@ -99,7 +99,8 @@ enum {
 
 /* Files that a function of the script names: base, or the file of one kind. */
 struct rule_files {
-    struct rule_files *next;
+    struct rule_files *next;   /* of those that start() is to read */
+    struct arena *arena;       /* of the script */
     struct str name;
     bool is_deny;              /* the second of two names */
     struct rules *itself;      /* the file of that very name */
@@ -111,7 +112,7 @@ struct permissions {
     struct str db_url, trusted_table, source_col, proto_col, from_col, ruri_col, tag_col, priority_col;
     struct str address_table, grp_col, ip_addr_col, mask_col, port_col, address_file, peer_tag_avp;
     int64_t check_all_branches, db_mode, peer_tag_mode, load_backends, reload_delta;
-    struct rule_files *files;  /* of the script; no more of them after the start */
+    struct rule_files *files;  /* of the first script, until start() has read them */
     struct rule_files defaults;
     const struct variable_ref *peer_tag;
     unsigned slot;             /* the group of set_address_group(), one more than it */
@@ -128,7 +129,9 @@ struct permissions {
 /* files.c: the absolute path of a file of rules, relative to the folder of the script. */
 MUST_USE enum err permissions_path(struct module *module, struct arena *arena, struct str name,
                                    struct str suffix, const char **out);
+MUST_USE enum err permissions_load_named(struct module *module, struct rule_files *files);
 MUST_USE enum err permissions_load_files(struct module *module);
+void permissions_drop_named(void *files);
 void permissions_drop_files(struct permissions *permissions);
 /* Allowed, denied, else allowed. */
 bool permissions_allow(const struct rules *allow, const struct rules *deny, struct str from,

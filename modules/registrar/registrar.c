@@ -55,24 +55,40 @@ static bool is_known(const struct location_rules *rules, struct str table)
     return false;
 }
 
-/* Tables that a script names are those that usrloc loads and writes. */
-static enum err prepare_table(struct module *module, unsigned index, struct str text,
-                              const struct script_place *place, const void **out)
+/* Tables that the first script names are those that usrloc loads and writes. */
+static enum err add_table(struct module *module, struct str text, const struct script_place *place)
 {
     struct location_rules *rules = server_location_rules(module_server(module));
-    struct str *table = arena_alloc(module_arena(module), sizeof *table);
+    struct str kept;
 
-    (void)index;
-    if (!table || str_copy(module_arena(module), text, table))
-        return ERR_NOMEM;
-    if (!is_known(rules, text) && rules->table_count == LOCATION_TABLES_MAX) {
+    if (server_is_started(module_server(module))) {
+        script_complain(place, "location table \"" STR_FMT "\" is new: it needs a start of the server",
+                        STR_ARG(text));
+        return ERR_NOT_NOW;
+    }
+    if (rules->table_count == LOCATION_TABLES_MAX) {
         script_complain(place, "no more than %d location tables", LOCATION_TABLES_MAX);
         return ERR_LIMIT;
     }
-    if (!is_known(rules, text))
-        rules->tables[rules->table_count++] = *table;
-    *out = table;
+    if (str_copy(module_arena(module), text, &kept))
+        return ERR_NOMEM;
+    rules->tables[rules->table_count++] = kept;
     return ERR_NONE;
+}
+
+static enum err prepare_table(struct module *module, unsigned index, struct str text,
+                              const struct script_place *place, const void **out)
+{
+    struct arena *arena = script_place_arena(place);
+    struct str *table = arena_alloc(arena, sizeof *table);
+
+    (void)index;
+    if (!table || str_copy(arena, text, table))
+        return ERR_NOMEM;
+    *out = table;
+    return is_known(server_location_rules(module_server(module)), text)
+               ? ERR_NONE
+               : add_table(module, text, place);
 }
 
 #define TRAITED(traits_, name_, run_, min_, stages_, doc_, ...)                                 \

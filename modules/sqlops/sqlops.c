@@ -76,15 +76,15 @@ struct statement {
     const struct query_text *query;
 };
 
-static enum err prepare_statement(struct module *module, struct str text, const void **out)
+static enum err prepare_statement(struct str text, const struct script_place *place, const void **out)
 {
-    struct statement *statement = arena_alloc(module_arena(module), sizeof *statement);
+    struct statement *statement = arena_alloc(script_place_arena(place), sizeof *statement);
 
     if (!statement)
         return ERR_NOMEM;
     *out = statement;
     statement->text = text;
-    return module_query_text(module, text, &statement->query);
+    return script_place_query_text(place, text, &statement->query);
 }
 
 /* The text up to the next separator that stands in no parentheses. */
@@ -105,17 +105,16 @@ static struct str take_name(struct str *rest)
 }
 
 /* list = variable *( ( ";" | "," ) variable ) */
-static enum err prepare_variables(struct module *module, struct str text, const struct script_place *place,
-                                  const void **out)
+static enum err prepare_variables(struct str text, const struct script_place *place, const void **out)
 {
-    struct variable_list *list = arena_zalloc(module_arena(module), sizeof *list);
+    struct variable_list *list = arena_zalloc(script_place_arena(place), sizeof *list);
     enum err err = list ? ERR_NONE : ERR_NOMEM;
 
     while (!err && text.len && list->count < VARIABLES_MAX) {
         struct str name = take_name(&text);
         const struct variable_ref **ref = &list->refs[list->count++];
 
-        err = module_variable(module, name, ref);
+        err = script_place_variable(place, name, ref);
         if (!err && !variable_can_set(*ref)) {
             script_complain(place, STR_FMT " cannot be written", STR_ARG(name));
             err = ERR_UNSUPPORTED;
@@ -130,7 +129,7 @@ static enum err prepare(struct module *module, unsigned index, struct str text, 
 {
     if (index == 0)
         return sqlops_find(module, text, place, (const struct connection **)out);
-    return index == 1 ? prepare_statement(module, text, out) : prepare_variables(module, text, place, out);
+    return index == 1 ? prepare_statement(text, place, out) : prepare_variables(text, place, out);
 }
 
 /* ---- asking ---- */

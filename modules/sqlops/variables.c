@@ -60,8 +60,9 @@ static bool read_dbr(struct str inner, struct dbr *out)
 static enum err prepare_dbr(struct module *module, struct str inner, const struct script_place *place,
                             const void **out)
 {
-    struct dbr *dbr = arena_zalloc(module_arena(module), sizeof *dbr);
+    struct dbr *dbr = arena_zalloc(script_place_arena(place), sizeof *dbr);
 
+    (void)module;
     if (!dbr)
         return ERR_NOMEM;
     *out = dbr;

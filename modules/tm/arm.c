@@ -40,7 +40,7 @@ enum verdict t_on_branch_failure(struct call *call)
 
     if (str_print(run->arena, &event, "tm:branch-failure:" STR_FMT, STR_ARG(name)))
         return VERDICT_ERROR;
-    route = server_find_event_route(run_server(run), event);
+    route = run_find_event_route(run, event);
     if (route == ROUTE_NONE) {
         log_error("t_on_branch_failure: there is no event_route[" STR_FMT "]", STR_ARG(event));
         return VERDICT_ERROR;

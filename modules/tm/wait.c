@@ -7,7 +7,17 @@
 enum {
     CALL_ID_MAX = 256,
     REASON_MAX = 128,
+    ROUTE_NAME_MAX = 128,
 };
+
+static bool take_text(char *room, size_t size, struct str text, size_t *length)
+{
+    if (text.len > size)
+        return false;
+    memcpy(room, text.ptr, text.len);
+    *length = text.len;
+    return true;
+}
 
 /* ---- suspend and continue ---- */
 
@@ -22,14 +32,20 @@ enum verdict t_suspend(struct call *call)
 
 struct continuation {
     uint32_t label;
-    uint16_t route;
+    size_t route_length;
+    char route[ROUTE_NAME_MAX];
 };
+
+static struct str route_of(const struct continuation *continuation)
+{
+    return (struct str){ continuation->route, continuation->route_length };
+}
 
 static void continue_there(struct worker *worker, void *context)
 {
     const struct continuation *continuation = context;
 
-    if (worker_continue(worker, continuation->label, continuation->route))
+    if (worker_continue(worker, continuation->label, route_of(continuation)))
         log_debug("t_continue: nothing waits under label %u", continuation->label);
 }
 
@@ -38,18 +54,18 @@ enum verdict t_continue(struct call *call)
 {
     struct server *server = run_server(call->run);
     unsigned index = (unsigned)call->args[0].value.number;
-    struct continuation continuation = {
-        .label = (uint32_t)call->args[1].value.number,
-        .route = server_find_route(server, call->args[2].value.text),
-    };
+    struct str route = call->args[2].value.text;
+    struct continuation continuation = { .label = (uint32_t)call->args[1].value.number };
 
-    if (continuation.route == ROUTE_NONE) {
-        log_error("t_continue: there is no route[" STR_FMT "]", STR_ARG(call->args[2].value.text));
+    if (run_find_route(call->run, route) == ROUTE_NONE ||
+        !take_text(continuation.route, sizeof continuation.route, route,
+                   &continuation.route_length)) {
+        log_error("t_continue: there is no route[" STR_FMT "]", STR_ARG(route));
         return VERDICT_ERROR;
     }
     if (index == worker_index(call->run->worker))
         return verdict_of(
-            worker_continue(call->run->worker, continuation.label, continuation.route));
+            worker_continue(call->run->worker, continuation.label, route_of(&continuation)));
     return verdict_of(
         server_send_worker(server, index, continue_there, &continuation, sizeof continuation));
 }
@@ -117,15 +133,6 @@ static void carry_out(struct worker *worker, void *context)
     else if (order->cancels)
         err = worker_cancel(worker, request);
     order->is_done = !err;
-}
-
-static bool take_text(char *room, size_t size, struct str text, size_t *length)
-{
-    if (text.len > size)
-        return false;
-    memcpy(room, text.ptr, text.len);
-    *length = text.len;
-    return true;
 }
 
 /* Here at once; elsewhere it is sent off, and true. */

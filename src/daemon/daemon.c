@@ -11,6 +11,7 @@
 #include "daemon/logging.h"
 #include "daemon/secret.h"
 #include "daemon/watchdog.h"
+#include "host/reload.h"
 #include "manage/control.h"
 #include "store/store_internal.h"
 #include "sys/process.h"
@@ -73,10 +74,31 @@ static enum err open_random(struct daemon *daemon)
 static void choose_log(const struct daemon *daemon)
 {
     const struct settings *settings = &daemon->server->settings;
-    enum log_level level = settings_log_level(settings, program_dialect(daemon->server->program));
 
-    level += daemon->options->debug;
-    log_set_threshold(level > LEVEL_DEBUG ? LEVEL_DEBUG : level);
+    log_set_threshold(settings_log_level(settings, daemon->server->dialect));
+}
+
+static void complete_settings(void *context, struct settings *settings)
+{
+    const struct daemon *daemon = context;
+
+    options_apply(daemon->options, settings);
+}
+
+/* Found again after a change of folder; inside of another root it begins there. */
+static const char *find_script(struct daemon *daemon)
+{
+    struct str path = str_of(daemon->options->script), root;
+    char *absolute = str_eq(path, STR("-")) ? NULL : realpath(daemon->options->script, NULL);
+    const char *found = NULL;
+
+    root = daemon->server->settings.chroot;
+    path = absolute ? str_of(absolute) : STR("");
+    if (!str_is_empty(root) && str_starts(path, root))
+        path = str_skip(path, root.len);
+    found = c_text(daemon, path);
+    free(absolute);
+    return found;
 }
 
 static enum err load_script(struct daemon *daemon)
@@ -88,6 +110,9 @@ static enum err load_script(struct daemon *daemon)
         .now = world_now,
         .wall_clock = world_wall_clock,
         .post = workers_post,
+        .has_threads = true,
+        .complete_settings = complete_settings,
+        .context = daemon,
         .has_media = !daemon->options->checks_only,
     };
     enum err err = server_create(&world, &daemon->server);
@@ -101,7 +126,7 @@ static enum err load_script(struct daemon *daemon)
     err = server_load(daemon->server, daemon->options->script, NULL, DIALECT_AUTO);
     if (err)
         return err;
-    options_apply(daemon->options, &daemon->server->settings);
+    daemon->server->script_path = find_script(daemon);
     choose_log(daemon);
     return ERR_NONE;
 }
@@ -229,6 +254,16 @@ static void block_signals(struct daemon *daemon)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* The log says what has become of it. */
+static void reload(struct server *server)
+{
+    struct reload_report report;
+
+    reload_report_init(&report);
+    (void)!server_reload(server, NULL, &report);
+    reload_report_fini(&report);
+}
+
 static void wait_for_end(struct daemon *daemon)
 {
     int signal_number;
@@ -237,6 +272,8 @@ static void wait_for_end(struct daemon *daemon)
         if (sigwait(&daemon->signals, &signal_number))
             continue;
         log_info("signal %d", signal_number);
+        if (signal_number == SIGHUP)
+            reload(daemon->server);
     } while (signal_number != SIGTERM && signal_number != SIGINT);
 }
 

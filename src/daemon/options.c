@@ -272,6 +272,7 @@ void options_apply(const struct options *options, struct settings *settings)
     set_text(&settings->pid_file, options->pid_file);
     if (options->workers)
         settings->workers = options->workers;
+    settings->louder = options->debug;
     if (options->in_foreground)
         settings->fork_into_background = false;
     if (options->logs_to_stderr || options->checks_only)

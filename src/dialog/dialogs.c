@@ -314,8 +314,6 @@ static void copy_settings(struct dialog *to, const struct dialog *from)
     to->sends_bye = from->sends_bye;
     to->keeps_timer = from->keeps_timer;
     to->flags = from->flags;
-    to->timeout_route = from->timeout_route;
-    to->timeout_route_name = from->timeout_route_name;
     to->lifetime = from->lifetime;
     to->made_at = from->made_at;
     to->made_wall = from->made_wall;

@@ -129,7 +129,15 @@ static struct request *make_bye(struct worker *worker, const struct dialog *dial
     return request;
 }
 
-void dialog_run_route(struct worker *worker, struct dialog *dialog, uint16_t route)
+/* A route of the edition that runs what is just happening, or else will run the BYE. */
+static const struct edition *edition_of(const struct worker *worker)
+{
+    const struct request *cause = worker->dialog_cause;
+
+    return (cause ? cause->script : worker->script)->edition;
+}
+
+static void run_route(struct worker *worker, struct dialog *dialog, uint16_t route)
 {
     struct request *request;
     struct run *run;
@@ -145,14 +153,33 @@ void dialog_run_route(struct worker *worker, struct dialog *dialog, uint16_t rou
     request_unref(request);
 }
 
+void dialog_run_moment(struct worker *worker, struct dialog *dialog, enum dialog_moment moment)
+{
+    run_route(worker, dialog, edition_of(worker)->dialog_routes[moment]);
+}
+
+void dialog_run_route(struct worker *worker, struct dialog *dialog, struct str name)
+{
+    run_route(worker, dialog, program_route(edition_of(worker)->program, STAGE_REQUEST, name));
+}
+
 /* ---- the end of a dialog's time ---- */
+
+const void *dialog_timeout_owner(void)
+{
+    static const char owner;
+
+    return &owner;
+}
 
 void dialogs_time_is_over(void *context, struct dialog *dialog)
 {
     struct worker *worker = context;
+    const struct dialog_note *note = dialog_find_note(dialog, dialog_timeout_owner(), STR(""));
 
     counter_add(worker->server->count.dialogs_expired, 1);
-    dialog_run_route(worker, dialog, dialog->timeout_route);
+    if (note)
+        dialog_run_route(worker, dialog, note->value);
     if (dialog->sends_bye)
         say_bye(worker, dialog, DIALOG_TO_ALL, STR(""));
 }

@@ -79,7 +79,7 @@ static void on_moment(void *context, struct dialog *dialog, enum dialog_moment m
 
     count_moment(worker, dialog, moment);
     hooks_dialog(worker, dialog, moment);
-    dialog_run_route(worker, dialog, worker->server->dialog_routes[moment]);
+    dialog_run_moment(worker, dialog, moment);
     if (moment == DIALOG_FINISHED && dialog->end != DIALOG_END_BYE)
         log_notice("call " STR_FMT " ended after %llu s: " STR_FMT, STR_ARG(dialog->call_id),
                    (unsigned long long)((worker_now(worker) - dialog->started_at) / 1000),
@@ -98,20 +98,6 @@ enum err dialogs_start(struct worker *worker)
     return dialogs_create(&settings, &worker->wheel, worker->random, &user, &worker->dialogs);
 }
 
-void dialogs_find_routes(struct server *server)
-{
-    static const char *const names[DIALOG_MOMENTS] = {
-        [DIALOG_STARTED] = "dialog:start",
-        [DIALOG_FINISHED] = "dialog:end",
-        [DIALOG_FAILED] = "dialog:failed",
-    };
-
-    for (unsigned i = 0; i < DIALOG_MOMENTS; i++)
-        if (names[i])
-            server->dialog_routes[i] =
-                program_route(server->program, STAGE_EVENT, str_of(names[i]));
-}
-
 struct dialog_rules *server_dialog_rules(struct server *server)
 {
     return &server->dialog_rules;
@@ -120,16 +106,6 @@ struct dialog_rules *server_dialog_rules(struct server *server)
 int64_t server_dialog_count(const struct server *server)
 {
     return atomic_load_explicit(&server->count.dialogs_active->value, memory_order_relaxed);
-}
-
-uint16_t server_find_route(const struct server *server, struct str name)
-{
-    return program_route(server->program, STAGE_REQUEST, name);
-}
-
-struct str server_route_name(const struct server *server, uint16_t route)
-{
-    return route == ROUTE_NONE ? STR("") : program_route_name(server->program, route);
 }
 
 /* ---- what messages say ---- */
@@ -164,7 +140,7 @@ static bool is_own(const struct worker *worker, struct str value)
     struct sip_nameaddr route;
 
     return !sip_nameaddr_parse(value, &route) &&
-           server_is_myself(worker->server, route.uri.host, sip_uri_port(&route.uri));
+           worker_is_myself(worker, route.uri.host, sip_uri_port(&route.uri));
 }
 
 static struct str print_routes(struct arena *arena, const struct route_list *list, bool reversed)

@@ -34,15 +34,15 @@ static bool has_name(const struct foreign_module *row, enum script_name_kind kin
 
 /* ---- loadmodule ---- */
 
-static struct foreign_load *remember(struct server *server, struct str name,
+static struct foreign_load *remember(struct reading *reading, struct str name,
                                      const struct foreign_module *row)
 {
-    struct foreign_load *load = arena_zalloc(&server->arena, sizeof *load), **end;
+    struct foreign_load *load = arena_zalloc(reading->arena, sizeof *load), **end;
 
-    if (!load || str_copy(&server->arena, name, &load->name))
+    if (!load || str_copy(reading->arena, name, &load->name))
         return NULL;
     load->row = row;
-    for (end = &server->foreign; *end; end = &(*end)->next)
+    for (end = reading->foreign; *end; end = &(*end)->next)
         ;
     *end = load;
     return load;
@@ -53,7 +53,7 @@ static void offer_installed(void *suggestion, const struct module_desc *desc)
     suggestion_offer(suggestion, str_of(desc->name));
 }
 
-static void fail_unknown(struct server *server, struct foreign_load *load,
+static void fail_unknown(const struct server *server, struct foreign_load *load,
                          const struct script_place *place)
 {
     struct suggestion suggestion;
@@ -67,36 +67,37 @@ static void fail_unknown(struct server *server, struct foreign_load *load,
                     suggestion_text(&suggestion, buffer, sizeof buffer));
 }
 
-enum err foreign_load(struct server *server, struct str name, const struct script_place *place)
+enum err foreign_load(struct reading *reading, struct str name, const struct script_place *place)
 {
     const struct foreign_module *row = foreign_find(name);
-    struct foreign_load *load = remember(server, name, row);
+    struct foreign_load *load = remember(reading, name, row);
 
     if (!load)
         return ERR_NOMEM;
     if (row && row->kind != FOREIGN_MISSING) {
-        log_notice("module %s: %s", row->name, row->about);
+        if (reading->is_first)
+            log_notice("module %s: %s", row->name, row->about);
         return ERR_NONE;
     }
     load->is_told = true;
     if (row)
         script_complain(place, "there is no module \"%s\" here: %s", row->name, row->about);
     else
-        fail_unknown(server, load, place);
+        fail_unknown(reading->server, load, place);
     return ERR_NOT_FOUND;
 }
 
-bool foreign_is_loaded(const struct server *server, struct str name)
+bool foreign_is_loaded(const struct reading *reading, struct str name)
 {
-    for (const struct foreign_load *load = server->foreign; load; load = load->next)
+    for (const struct foreign_load *load = *reading->foreign; load; load = load->next)
         if (str_eq(load->name, name))
             return true;
     return false;
 }
 
-bool foreign_matches(const struct server *server, const struct regex *modules)
+bool foreign_matches(const struct reading *reading, const struct regex *modules)
 {
-    for (const struct foreign_load *load = server->foreign; load; load = load->next)
+    for (const struct foreign_load *load = *reading->foreign; load; load = load->next)
         if (regex_match(modules, load->name, NULL))
             return true;
     return false;
@@ -137,9 +138,9 @@ static void search_module(void *context, const struct module_desc *desc)
 }
 
 /* A module that nobody knows may have any name. */
-static enum script_excuse hint_at_unknown(const struct server *server, char *hint, size_t size)
+static enum script_excuse hint_at_unknown(const struct reading *reading, char *hint, size_t size)
 {
-    for (const struct foreign_load *load = server->foreign; load; load = load->next) {
+    for (const struct foreign_load *load = *reading->foreign; load; load = load->next) {
         if (load->row)
             continue;
         snprintf(hint, size, "; perhaps it is of the module \"" STR_FMT "\", which is not here",
@@ -149,12 +150,12 @@ static enum script_excuse hint_at_unknown(const struct server *server, char *hin
     return EXCUSE_NONE;
 }
 
-static enum script_excuse hint_at_module(const struct server *server, enum script_name_kind kind,
+static enum script_excuse hint_at_module(const struct reading *reading, enum script_name_kind kind,
                                          struct str name, char *hint, size_t size)
 {
     struct search search = { kind, name, NULL };
 
-    each_installed_module(server, search_module, &search);
+    each_installed_module(reading->server, search_module, &search);
     if (search.module) {
         snprintf(hint, size, "; the module %s has it: write loadmodule \"%s\"", search.module,
                  search.module);
@@ -166,7 +167,7 @@ static enum script_excuse hint_at_module(const struct server *server, enum scrip
         snprintf(hint, size, "; it is of the module %s, which culvert does not have", row->name);
         return EXCUSE_SURE;
     }
-    return hint_at_unknown(server, hint, size);
+    return hint_at_unknown(reading, hint, size);
 }
 
 static void explain(struct foreign_load *load, enum script_name_kind kind, struct str name,
@@ -182,30 +183,30 @@ static void explain(struct foreign_load *load, enum script_name_kind kind, struc
 enum script_excuse foreign_excuse(void *context, enum script_name_kind kind, struct str name,
                                   const struct script_place *place, char *hint, size_t size)
 {
-    struct server *server = context;
+    const struct reading *reading = context;
 
-    for (struct foreign_load *load = server->foreign; load; load = load->next) {
+    for (struct foreign_load *load = *reading->foreign; load; load = load->next) {
         if (!load->row || !has_name(load->row, kind, name))
             continue;
         explain(load, kind, name, place);
         return EXCUSE_TOLD;
     }
-    return hint_at_module(server, kind, name, hint, size);
+    return hint_at_module(reading, kind, name, hint, size);
 }
 
 /* ---- the last line ---- */
 
-void foreign_write_summary(const struct server *server, struct writer *w)
+void foreign_write_summary(const struct reading *reading, struct writer *w)
 {
     const char *between = "";
     unsigned count = 0;
 
-    for (const struct foreign_load *load = server->foreign; load; load = load->next)
+    for (const struct foreign_load *load = *reading->foreign; load; load = load->next)
         count += load->is_told;
     if (count == 0)
         return;
     write_fmt(w, "; %u of the errors because of modules that culvert does not have: ", count);
-    for (const struct foreign_load *load = server->foreign; load; load = load->next) {
+    for (const struct foreign_load *load = *reading->foreign; load; load = load->next) {
         if (!load->is_told)
             continue;
         write_fmt(w, "%s" STR_FMT, between, STR_ARG(load->name));

@@ -5,7 +5,7 @@
  * itself, and those that culvert does not have. What belongs to one is explained once, at its
  * loadmodule or where it is first used; further names of it say nothing.
  */
-#include "host/host.h"
+#include "host/reading.h"
 
 enum foreign_kind {
     FOREIGN_BUILT_IN, /* what it did is part of the server */
@@ -33,13 +33,13 @@ struct foreign_load {
 
 const struct foreign_module *foreign_find(struct str name);
 /* loadmodule of one; a notice, or an error. */
-MUST_USE enum err foreign_load(struct server *server, struct str name,
+MUST_USE enum err foreign_load(struct reading *reading, struct str name,
                                const struct script_place *place);
-bool foreign_is_loaded(const struct server *server, struct str name);
+bool foreign_is_loaded(const struct reading *reading, struct str name);
 /* Does one match that was asked for? */
-bool foreign_matches(const struct server *server, const struct regex *modules);
+bool foreign_matches(const struct reading *reading, const struct regex *modules);
 /* As in struct script_host. */
 enum script_excuse foreign_excuse(void *context, enum script_name_kind kind, struct str name,
                                   const struct script_place *place, char *hint, size_t size);
 /* Writes ", 2 of them because of modules that culvert does not have: a, b". */
-void foreign_write_summary(const struct server *server, struct writer *w);
+void foreign_write_summary(const struct reading *reading, struct writer *w);

@@ -3,9 +3,10 @@
 /*
  * The server: what all workers share (struct server), and one worker's core (struct worker). A
  * worker owns its transactions, timers and memory; the server owns listeners, bindings, the relay,
- * the modules and the compiled script. The daemon runs workers on threads with real sockets, the
+ * the modules and the current edition of the script. The daemon runs workers on threads with real sockets, the
  * tests run them in a simulated world: neither struct knows the difference.
  */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include <culvert/module.h>
@@ -15,6 +16,7 @@
 #include "base/outside.h"
 #include "base/table.h"
 #include "dialog/dialogs.h"
+#include "host/edition.h"
 #include "host/settings.h"
 #include "host/stun.h"
 #include "media/engine.h"
@@ -34,13 +36,18 @@ enum {
     REQUEST_MEMORY_MAX = 512 * 1024, /* of one request with all its branches */
     SCRATCH_MEMORY_MAX = 1024 * 1024,
     ASK_TEXT_ROOM = 8192, /* of a request of our own, beside its headers, routes and body */
-    DIALOG_MOMENTS = DIALOG_FAILED + 1,
     TICK_INTERVAL = 100, /* ms between on_tick hooks */
 };
 
 struct counter {
     const char *group, *name;
     atomic_int_fast64_t value;
+};
+
+/* A text that a parameter had or has: requests may still point to it. */
+struct kept_text {
+    struct kept_text *next;
+    struct str text;
 };
 
 struct module {
@@ -50,7 +57,8 @@ struct module {
     struct arena arena;
     struct server *server;
     bool is_started;
-    bool *is_set; /* one a parameter */
+    struct str *in_force; /* one a parameter: its values as the script has them; ptr NULL: none */
+    struct kept_text *kept;
 };
 
 /* Who lists TLS profiles; find NULL: the settings do. */
@@ -77,7 +85,10 @@ struct server_world {
     struct random_source *media_random;    /* under the lock of the relay */
     msec (*now)(void *context);
     uint64_t (*wall_clock)(void *context);
+    /* What stands above the script's settings, the command line, is put into each reading of them; may be NULL */
+    void (*complete_settings)(void *context, struct settings *settings);
     void *context;
+    bool has_threads; /* workers run beside whoever reloads */
     bool has_media; /* false: no relay is made (checks of a configuration) */
     /* Runs something on the thread of a worker; NULL: there is only one thread. */
     void (*post)(struct worker *worker, void (*run)(void *argument), void *argument);
@@ -106,11 +117,12 @@ struct server {
     unsigned stray_taker_count;
 
     struct str script_before, script_after; /* of the command line: see struct script_host */
-    struct program *program;
     struct str script_folder; /* with the slash behind it; empty: the working directory */
-    const struct format *log_prefix; /* NULL: none */
-    uint16_t main_route, reply_route; /* request route; unnamed onreply_route or ROUTE_NONE */
-    uint16_t local_route;             /* of requests that we make */
+    const char *script_path;  /* to reload it from; NULL: it came from elsewhere */
+    enum script_dialect dialect_asked, dialect; /* the latter from the first reading on */
+    pthread_mutex_t reload_lock; /* of `edition`, once there are workers */
+    struct edition *edition;     /* the current one */
+    bool is_started;
     struct location *location;
     struct location_rules location_rules;
     struct fork_rules fork_rules;
@@ -118,7 +130,6 @@ struct server {
     struct auth_service *auth; /* NULL: auth is not loaded */
     struct tls_source tls_source;
     struct dialog_rules dialog_rules;
-    uint16_t dialog_routes[DIALOG_MOMENTS]; /* event routes; ROUTE_NONE */
     struct relay *relay;
     struct relay_interface *interfaces;
     struct sdp_limits sdp_limits;
@@ -156,16 +167,19 @@ void server_stop(struct server *server);
 unsigned server_owner_of(const struct server *server, struct str bytes);
 struct module *server_find_module(const struct server *server, struct str name);
 /* is_myself without a run; port 0: any. */
-bool server_is_myself(const struct server *server, struct str host, uint16_t port);
+bool worker_is_myself(const struct worker *worker, struct str host, uint16_t port);
 
 /* Whoever sent the message of this run is somebody we know. */
 void run_trust_source(const struct run *run);
 
 /* loader.c */
-MUST_USE enum err server_load_module(struct server *server, struct str path,
-                                     const struct script_place *place);
-MUST_USE enum err server_set_param(struct server *server, struct str modules, struct str name,
-                                   const struct value *value, const struct script_place *place);
+/* Its values as they stand in a script (ptr NULL: none), with the initial one in place of none. */
+MUST_USE enum err param_text(struct arena *arena, const struct mod_param *param, struct str said,
+                             struct str *out);
+/* The same text in the module's memory, where it stays. */
+MUST_USE enum err module_keep_text(struct module *module, struct str text, struct str *out);
+/* Another value for a live parameter: a text that was kept, or a number that was checked. */
+void module_set_live(struct module *module, const struct mod_param *param, struct str text);
 MUST_USE enum err server_start_modules(struct server *server);
 void server_unload_modules(struct server *server);
 
@@ -182,7 +196,8 @@ struct worker {
     struct arena scratch;
     struct txn_layer *txns;
     struct proxy *proxy;
-    struct value *vars;
+    struct edition_copy *script; /* what new requests run in */
+    struct edition_copy *_Atomic next_script; /* of a reload, until it is taken */
     struct dialogs *dialogs;
     struct request *dialog_cause; /* what is just telling a dialog something; NULL: nothing */
     struct timer tick;
@@ -244,7 +259,6 @@ void hooks_dialog(struct worker *worker, struct dialog *dialog, enum dialog_mome
 extern const struct dialog_rules dialog_rules_usual;
 MUST_USE enum err dialogs_make_counters(struct server *server);
 MUST_USE enum err dialogs_start(struct worker *worker);
-void dialogs_find_routes(struct server *server);
 /* Finds the dialog of a request that claims to be in one; false: it is out of order. */
 bool dialogs_take_request(struct request *request);
 void dialogs_request_goes(struct run *run);

@@ -8,6 +8,7 @@
 #include "host/core.h"
 #include "host/foreign.h"
 #include "host/installed.h"
+#include "host/reading.h"
 #include "script/report.h"
 
 void *module_state(const struct module *module)
@@ -106,7 +107,7 @@ static void destroy_module(struct module *module)
         return;
     arena_fini(&module->arena);
     free(module->state);
-    free(module->is_set);
+    free(module->in_force);
     /* Objects stay mapped: leak checkers and late callbacks still need their text. */
     free(module);
 }
@@ -123,8 +124,8 @@ static enum err create_module(struct server *server, const struct module_desc *d
     module->server = server;
     arena_init(&module->arena, NULL, 64 << 20);
     module->state = calloc(1, desc->state_size ? desc->state_size : 1);
-    module->is_set = calloc(param_count(desc) + 1, sizeof *module->is_set);
-    if (!module->state || !module->is_set) {
+    module->in_force = calloc(param_count(desc) + 1, sizeof *module->in_force);
+    if (!module->state || !module->in_force) {
         destroy_module(module);
         return ERR_NOMEM;
     }
@@ -133,13 +134,26 @@ static enum err create_module(struct server *server, const struct module_desc *d
     return ERR_NONE;
 }
 
-static bool has_what_it_needs(const struct server *server, const struct module_desc *desc,
+/* Has the file loaded it? */
+static bool is_read(const struct reading *reading, struct str name)
+{
+    const struct server *server = reading->server;
+
+    if (reading->is_first)
+        return server_find_module(server, name) != NULL;
+    for (unsigned i = 0; i < server->module_count; i++)
+        if (reading->wanted[i].is_loaded && str_eq(name, str_of(server->modules[i]->desc->name)))
+            return true;
+    return false;
+}
+
+static bool has_what_it_needs(const struct reading *reading, const struct module_desc *desc,
                               const struct script_place *place)
 {
     for (const char *const *need = desc->needs; need && *need; need++) {
-        if (server_find_module(server, str_of(*need)))
+        if (is_read(reading, str_of(*need)))
             continue;
-        if (!foreign_is_loaded(server, str_of(*need)))
+        if (!foreign_is_loaded(reading, str_of(*need)))
             script_complain(place, "module %s needs %s; load it first", desc->name, *need);
         return false;
     }
@@ -147,9 +161,10 @@ static bool has_what_it_needs(const struct server *server, const struct module_d
 }
 
 /* A module whose needs are not met is there for the check of its names; it never starts. */
-static enum err load_object(struct server *server, const char *path,
+static enum err load_object(struct reading *reading, const char *path,
                             const struct script_place *place)
 {
+    struct server *server = reading->server;
     const struct module_desc *desc;
     void *object;
     bool is_complete;
@@ -159,33 +174,99 @@ static enum err load_object(struct server *server, const char *path,
         return ERR_LIMIT;
     if (!(desc = open_object(path, &object, place)))
         return ERR_SYNTAX;
-    is_complete = has_what_it_needs(server, desc, place);
+    is_complete = has_what_it_needs(reading, desc, place);
     if ((err = create_module(server, desc, object, &server->modules[server->module_count])))
         return err;
     server->module_count++;
     return is_complete ? ERR_NONE : ERR_SYNTAX;
 }
 
-enum err server_load_module(struct server *server, struct str path, const struct script_place *place)
+static enum err complain_twice(struct str name, const struct script_place *place)
 {
-    struct str name = base_name(path);
+    script_complain(place, "module " STR_FMT " is loaded twice", STR_ARG(name));
+    return ERR_EXISTS;
+}
+
+static enum err load_first(struct reading *reading, struct str name,
+                           const struct script_place *place)
+{
     char object[PATH_MAX];
 
-    if (server_find_module(server, name)) {
-        script_complain(place, "module " STR_FMT " is loaded twice", STR_ARG(name));
-        return ERR_EXISTS;
-    }
-    if (foreign_is_loaded(server, name))
+    if (server_find_module(reading->server, name))
+        return complain_twice(name, place);
+    if (foreign_is_loaded(reading, name))
         return ERR_NONE;
-    if (find_module_object(server, name, object))
-        return load_object(server, object, place);
-    return foreign_load(server, name, place);
+    if (find_module_object(reading->server, name, object))
+        return load_object(reading, object, place);
+    return foreign_load(reading, name, place);
+}
+
+/* ---- a later reading ---- */
+
+static const struct newcomer *find_newcomer(const struct reading *reading, struct str name)
+{
+    const struct newcomer *new = reading->newcomers;
+
+    while (new && !str_eq(new->name, name))
+        new = new->next;
+    return new;
+}
+
+static enum err note_newcomer(struct reading *reading, struct str name,
+                              const struct script_place *place)
+{
+    struct newcomer *new;
+    char object[PATH_MAX];
+
+    if (find_newcomer(reading, name))
+        return complain_twice(name, place);
+    if (foreign_is_loaded(reading, name))
+        return ERR_NONE;
+    if (!find_module_object(reading->server, name, object))
+        return foreign_load(reading, name, place);
+    new = arena_zalloc(reading->arena, sizeof *new);
+    if (!new || str_copy(reading->arena, name, &new->name))
+        return ERR_NOMEM;
+    new->next = reading->newcomers;
+    reading->newcomers = new;
+    return ERR_NONE;
+}
+
+static enum err note_module(struct reading *reading, struct str name,
+                            const struct script_place *place)
+{
+    const struct server *server = reading->server;
+    struct wanted *wanted = reading->wanted;
+
+    for (unsigned i = 0; i < server->module_count; i++, wanted++) {
+        const struct module_desc *desc = server->modules[i]->desc;
+
+        if (!str_eq(name, str_of(desc->name)))
+            continue;
+        if (wanted->is_loaded)
+            return complain_twice(name, place);
+        wanted->is_loaded = true;
+        wanted->params = arena_zalloc(reading->arena,
+                                      (param_count(desc) + 1) * sizeof *wanted->params);
+        if (!wanted->params)
+            return ERR_NOMEM;
+        return has_what_it_needs(reading, desc, place) ? ERR_NONE : ERR_SYNTAX;
+    }
+    return note_newcomer(reading, name, place);
+}
+
+enum err reading_load_module(struct reading *reading, struct str path,
+                             const struct script_place *place)
+{
+    struct str name = base_name(path);
+
+    return reading->is_first ? load_first(reading, name, place) : note_module(reading, name, place);
 }
 
 /* ---- parameters ---- */
 
-static enum err set_int(struct module *module, const struct mod_param *p, const struct value *value,
-                        const struct script_place *place)
+static enum err read_int(const struct module *module, const struct mod_param *p,
+                         const struct value *value, const struct script_place *place, int64_t *out)
 {
     bool is_bounded = p->min != 0 || p->max != 0;
     int64_t number = value->number;
@@ -199,8 +280,15 @@ static enum err set_int(struct module *module, const struct mod_param *p, const 
                         (long long)p->min, (long long)p->max);
         return ERR_RANGE;
     }
-    *(int64_t *)(void *)((char *)module->state + p->offset) = number;
+    *out = number;
     return ERR_NONE;
+}
+
+static enum err set_int(struct module *module, const struct mod_param *p, const struct value *value,
+                        const struct script_place *place)
+{
+    return read_int(module, p, value, place,
+                    (int64_t *)(void *)((char *)module->state + p->offset));
 }
 
 static enum err set_str(struct module *module, const struct mod_param *p, const struct value *value)
@@ -213,10 +301,28 @@ static enum err set_str(struct module *module, const struct mod_param *p, const 
                           (struct str *)(void *)((char *)module->state + p->offset));
 }
 
+/* Several values of a parameter stand together; the last of a number or text counts. */
+static enum err note_value(struct arena *arena, const struct mod_param *p,
+                           const struct value *value, struct str *noted)
+{
+    struct str text;
+    enum err err = value_to_str(arena, value, &text);
+
+    if (err)
+        return err;
+    if (p->type != PARAM_CALL || str_is_empty(*noted))
+        return str_print(arena, noted, STR_FMT, STR_ARG(text));
+    return str_print(arena, noted, STR_FMT ", " STR_FMT, STR_ARG(*noted), STR_ARG(text));
+}
+
 static enum err set_one(struct module *module, const struct mod_param *p, const struct value *value,
                         const struct script_place *place)
 {
-    module->is_set[p - module->desc->params] = true;
+    enum err err = note_value(&module->arena, p, value,
+                              &module->in_force[p - module->desc->params]);
+
+    if (err)
+        return err;
     switch (p->type) {
     case PARAM_INT:
         return set_int(module, p, value, place);
@@ -252,35 +358,62 @@ static void fail_param(const struct module *module, struct str name,
                     STR_ARG(name), suggestion_text(&suggestion, buffer, sizeof buffer));
 }
 
-static enum err set_in_module(struct module *module, struct str name, const struct value *value,
-                              const struct script_place *place)
+static struct wanted *find_wanted(struct reading *reading, const struct module *module)
+{
+    struct wanted *wanted = reading->wanted;
+
+    for (unsigned i = 0; reading->server->modules[i] != module; i++)
+        wanted++;
+    return wanted;
+}
+
+/* Not the first time: the value is only looked at. */
+static enum err note_one(struct reading *reading, const struct module *module,
+                         const struct mod_param *p, const struct value *value,
+                         const struct script_place *place)
+{
+    struct str *params = find_wanted(reading, module)->params;
+    int64_t number;
+    enum err err = p->type == PARAM_INT ? read_int(module, p, value, place, &number) : ERR_NONE;
+
+    return err ? err : note_value(reading->arena, p, value, &params[p - module->desc->params]);
+}
+
+static enum err set_in_module(struct reading *reading, struct module *module, struct str name,
+                              const struct value *value, const struct script_place *place)
 {
     const struct mod_param *p = find_param(module, name);
 
     if (p)
-        return set_one(module, p, value, place);
+        return reading->is_first ? set_one(module, p, value, place)
+                                 : note_one(reading, module, p, value, place);
     fail_param(module, name, place);
     return ERR_NOT_FOUND;
 }
 
-static enum err set_matching(struct server *server, const struct regex *regex, struct str name,
+static enum err set_matching(struct reading *reading, const struct regex *regex, struct str name,
                              const struct value *value, const struct script_place *place,
                              unsigned *matches)
 {
+    struct server *server = reading->server;
+
     for (unsigned i = 0; i < server->module_count; i++) {
         enum err err;
 
-        if (!regex_match(regex, str_of(server->modules[i]->desc->name), NULL))
+        if (!regex_match(regex, str_of(server->modules[i]->desc->name), NULL) ||
+            (!reading->is_first && !reading->wanted[i].is_loaded))
             continue;
         ++*matches;
-        if ((err = set_in_module(server->modules[i], name, value, place)))
+        if ((err = set_in_module(reading, server->modules[i], name, value, place)))
             return err;
     }
+    for (const struct newcomer *new = reading->newcomers; new; new = new->next)
+        *matches += regex_match(regex, new->name, NULL);
     return ERR_NONE;
 }
 
-enum err server_set_param(struct server *server, struct str modules, struct str name,
-                          const struct value *value, const struct script_place *place)
+enum err reading_set_param(struct reading *reading, struct str modules, struct str name,
+                           const struct value *value, const struct script_place *place)
 {
     char pattern[256], why[128];
     struct regex *regex;
@@ -293,14 +426,53 @@ enum err server_set_param(struct server *server, struct str modules, struct str 
                         STR_ARG(modules));
         return ERR_SYNTAX;
     }
-    err = set_matching(server, regex, name, value, place, &matches);
-    matches += foreign_matches(server, regex);
+    err = set_matching(reading, regex, name, value, place, &matches);
+    matches += foreign_matches(reading, regex);
     regex_destroy(regex);
     if (err || matches > 0)
         return err;
     script_complain(place, "no module \"" STR_FMT "\" is loaded; write its loadmodule line first",
                     STR_ARG(modules));
     return ERR_NOT_FOUND;
+}
+
+/* ---- parameters that a reload changes ---- */
+
+enum err param_text(struct arena *arena, const struct mod_param *param, struct str said,
+                    struct str *out)
+{
+    *out = said.ptr ? said : str_of(param->initial_text);
+    if (said.ptr || param->type != PARAM_INT)
+        return ERR_NONE;
+    return str_print(arena, out, "%lld", (long long)param->initial);
+}
+
+enum err module_keep_text(struct module *module, struct str text, struct str *out)
+{
+    struct kept_text *kept = module->kept;
+
+    while (kept && !str_eq(kept->text, text))
+        kept = kept->next;
+    if (!kept) {
+        kept = arena_zalloc(&module->arena, sizeof *kept);
+        if (!kept || str_print(&module->arena, &kept->text, STR_FMT, STR_ARG(text)))
+            return ERR_NOMEM;
+        kept->next = module->kept;
+        module->kept = kept;
+    }
+    *out = kept->text;
+    return ERR_NONE;
+}
+
+void module_set_live(struct module *module, const struct mod_param *param, struct str text)
+{
+    char *field = (char *)module->state + param->offset;
+
+    module->in_force[param - module->desc->params] = text;
+    if (param->type == PARAM_INT)
+        (void)!str_to_int(text, INT64_MIN, INT64_MAX, (int64_t *)(void *)field);
+    else
+        *(struct str *)(void *)field = text;
 }
 
 /* ---- start and stop ---- */

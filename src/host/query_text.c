@@ -25,6 +25,8 @@ struct query_text {
 /* A statement being read. */
 struct scanner {
     struct module *module;
+    const struct script_place *place; /* NULL: a parameter of the module */
+    struct arena *arena;
     struct str rest;
     struct writer sql;
     struct query_text *out;
@@ -72,6 +74,19 @@ static void write_first(struct scanner *s, size_t len)
 }
 
 /* ---- parameters ---- */
+
+static enum err compile_format(const struct scanner *s, struct str text, const struct format **out)
+{
+    return s->place ? script_place_format(s->place, text, out)
+                    : module_format(s->module, text, out);
+}
+
+static enum err compile_variable(const struct scanner *s, struct str text,
+                                 const struct variable_ref **out)
+{
+    return s->place ? script_place_variable(s->place, text, out)
+                    : module_variable(s->module, text, out);
+}
 
 static enum err add_param(struct scanner *s, struct query_param param, size_t len)
 {
@@ -145,7 +160,7 @@ static bool may_be_param(struct str before)
 
 static enum err take_literal(struct scanner *s)
 {
-    struct arena *arena = module_arena(s->module);
+    struct arena *arena = s->arena;
     bool has_variables;
     size_t len = literal_length(s->rest, &has_variables);
     struct query_param param = { 0 };
@@ -157,7 +172,7 @@ static enum err take_literal(struct scanner *s)
         return ERR_NONE;
     }
     if ((err = read_literal(arena, (struct str){ s->rest.ptr + 1, len - 2 }, &text)) ||
-        (err = module_format(s->module, text, &param.format)))
+        (err = compile_format(s, text, &param.format)))
         return err;
     return add_param(s, param, len);
 }
@@ -189,8 +204,8 @@ static enum err take_variable(struct scanner *s, size_t len)
             continue;
         param.none = sql_values[i].none;
         text.len -= sql_values[i].text.len;
-        if ((err = str_print(module_arena(s->module), &text, STR_FMT ")", STR_ARG(text))) ||
-            (err = module_variable(s->module, text, &param.variable)))
+        if ((err = str_print(s->arena, &text, STR_FMT ")", STR_ARG(text))) ||
+            (err = compile_variable(s, text, &param.variable)))
             return err;
         return add_param(s, param, len);
     }
@@ -216,13 +231,14 @@ static enum err scan(struct scanner *s)
     return err;
 }
 
-enum err module_query_text(struct module *module, struct str text, const struct query_text **out)
+static enum err compile(struct module *module, const struct script_place *place, struct str text,
+                        const struct query_text **out)
 {
-    struct arena *arena = module_arena(module);
+    struct arena *arena = place ? script_place_arena(place) : module_arena(module);
     struct query_text *query = arena_zalloc(arena, sizeof *query);
     struct query_param *params = arena_zalloc(arena, QUERY_PARAMS_MAX * sizeof *params);
     char *room = arena_alloc(arena, text.len + 1);
-    struct scanner s = { module, text, writer_over(room, text.len), query };
+    struct scanner s = { module, place, arena, text, writer_over(room, text.len), query };
     struct str sql;
     enum err err;
 
@@ -232,7 +248,18 @@ enum err module_query_text(struct module *module, struct str text, const struct 
     if ((err = scan(&s)) || (err = writer_finish(&s.sql, &sql)))
         return err;
     *out = query;
-    return module_format(module, sql, &query->sql);
+    return compile_format(&s, sql, &query->sql);
+}
+
+enum err module_query_text(struct module *module, struct str text, const struct query_text **out)
+{
+    return compile(module, NULL, text, out);
+}
+
+enum err script_place_query_text(const struct script_place *place, struct str text,
+                                 const struct query_text **out)
+{
+    return compile(NULL, place, text, out);
 }
 
 /* ---- asking ---- */

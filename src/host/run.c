@@ -25,18 +25,14 @@ struct run *run_create(struct worker *worker, struct request *request, enum stag
 
 void run_start(struct run *run, uint16_t route, void (*done)(struct run *run))
 {
-    struct server *server = run->worker->server;
-    const struct script_budget budget = {
-        .steps = 100000,
-        .depth = (unsigned)server->settings.max_recursion,
-        .loop_turns = (unsigned)server->settings.max_while_loops,
-    };
+    struct edition_copy *script = run->request->script;
+    const struct edition *edition = script->edition;
 
     run->done = done;
     if (route == ROUTE_NONE)
         done(run);
     else
-        script_run(server->program, route, run, run->worker->vars, &budget);
+        script_run(edition->program, route, run, &script->locals, &edition->budget);
 }
 
 void run_end(struct run *run)
@@ -62,7 +58,7 @@ struct server *run_server(const struct run *run)
 
 void run_log(struct run *run, enum log_level level, struct str text)
 {
-    const struct format *prefix = run->worker->server->log_prefix;
+    const struct format *prefix = run->request->script->edition->log_prefix;
     struct str front = { 0 };
 
     if (!log_is_on(level))
@@ -70,6 +66,16 @@ void run_log(struct run *run, enum log_level level, struct str text)
     if (prefix && format_text(run, prefix, &front))
         front = (struct str){ 0 };
     log_write(level, STR_FMT STR_FMT, STR_ARG(front), STR_ARG(text));
+}
+
+uint16_t run_find_route(const struct run *run, struct str name)
+{
+    return program_route(run->request->script->edition->program, STAGE_REQUEST, name);
+}
+
+uint16_t run_find_event_route(const struct run *run, struct str name)
+{
+    return program_route(run->request->script->edition->program, STAGE_EVENT, name);
 }
 
 struct random_source *run_random(const struct run *run)
@@ -392,21 +398,21 @@ void run_alias_connection(struct run *run, uint16_t port)
 
 bool run_is_myself(const struct run *run, struct str host, uint16_t port)
 {
-    return server_is_myself(run->worker->server, host, port);
+    return worker_is_myself(run->worker, host, port);
 }
 
 static bool uri_is_myself(void *context, const struct sip_uri *uri)
 {
-    return server_is_myself(context, uri->host, sip_uri_port(uri));
+    return worker_is_myself(context, uri->host, sip_uri_port(uri));
 }
 
 bool run_is_uri_myself(const struct run *run, const struct sip_uri *uri)
 {
-    return uri_is_myself(run->worker->server, uri);
+    return uri_is_myself(run->worker, uri);
 }
 
 enum loose_result run_loose_route(struct run *run, struct str *own_params)
 {
-    return proxy_loose_route(run->worker->proxy, run->request, uri_is_myself, run->worker->server,
+    return proxy_loose_route(run->worker->proxy, run->request, uri_is_myself, run->worker,
                              own_params);
 }

@@ -6,8 +6,8 @@
 
 #include "host/auth.h"
 #include "host/core.h"
-#include "host/foreign.h"
 #include "host/interfaces.h"
+#include "host/reading.h"
 
 static enum err make_core_counters(struct server *server)
 {
@@ -49,6 +49,7 @@ enum err server_create(const struct server_world *world, struct server **out)
     server->world = *world;
     settings_init(&server->settings);
     arena_init(&server->arena, NULL, 1 << 20);
+    pthread_mutex_init(&server->reload_lock, NULL);
     world->random->fill(world->random, server->secret, sizeof server->secret);
     hash_key_random(world->random, &server->steering_key);
     server->timers = (struct txn_timers){ 500, 4000, 5000, 32000, 5000 };
@@ -77,200 +78,41 @@ void server_destroy(struct server *server)
     server_tls_close(server);
     server_close_auth(server);
     location_destroy(server->location);
-    program_unref(server->program);
+    edition_unref(server->edition);
+    pthread_mutex_destroy(&server->reload_lock);
     free(server->interfaces);
     arena_fini(&server->arena);
     settings_fini(&server->settings);
     free(server);
 }
 
-/* ---- what the compiler asks ---- */
+/* ---- the script ---- */
 
-static enum err load_module(void *context, struct str path, const struct script_place *place)
+static struct reading first_reading(struct server *server)
 {
-    return server_load_module(context, path, place);
-}
-
-static enum err set_param(void *context, struct str modules, struct str name,
-                          const struct value *value, const struct script_place *place)
-{
-    return server_set_param(context, modules, name, value, place);
-}
-
-static enum err set_setting(void *context, const struct script_setting *setting,
-                            const struct script_place *place)
-{
-    struct server *server = context;
-
-    return settings_set(&server->settings, setting, place);
-}
-
-static unsigned args_taken(const struct mod_function *function)
-{
-    unsigned count = 0;
-
-    while (count < ARGS_MAX && function->takes[count] != ARG_END)
-        count++;
-    return count;
-}
-
-static const struct mod_function *find_in_rows(const struct mod_function *rows, struct str name,
-                                               unsigned arg_count)
-{
-    for (; rows && rows->name; rows++) {
-        if (str_eq(name, str_of(rows->name)) && arg_count >= rows->min_args &&
-            arg_count <= args_taken(rows))
-            return rows;
-    }
-    return NULL;
-}
-
-static const struct mod_function *find_function(void *context, struct str name, unsigned arg_count,
-                                                struct module **module)
-{
-    struct server *server = context;
-    const struct mod_function *row = find_in_rows(core_commands, name, arg_count);
-
-    *module = NULL;
-    for (unsigned i = 0; !row && i < server->module_count; i++) {
-        row = find_in_rows(server->modules[i]->desc->functions, name, arg_count);
-        if (row)
-            *module = server->modules[i];
-    }
-    return row;
-}
-
-static const struct mod_variable *find_variable_row(const struct mod_variable *rows, struct str name)
-{
-    for (; rows && rows->name; rows++) {
-        if (str_eq(name, str_of(rows->name)))
-            return rows;
-    }
-    return NULL;
-}
-
-static const struct mod_variable *find_variable(void *context, struct str name, struct module **module)
-{
-    struct server *server = context;
-    const struct mod_variable *row = NULL;
-
-    *module = NULL;
-    for (const struct mod_variable *const *table = core_variable_tables; !row && *table; table++)
-        row = find_variable_row(*table, name);
-    for (unsigned i = 0; !row && i < server->module_count; i++) {
-        row = find_variable_row(server->modules[i]->desc->variables, name);
-        if (row)
-            *module = server->modules[i];
-    }
-    return row;
-}
-
-static void each_function(const struct mod_function *rows, void (*visit)(void *visitor, struct str name),
-                          void *visitor)
-{
-    for (; rows && rows->name; rows++)
-        visit(visitor, str_of(rows->name));
-}
-
-static void each_variable(const struct mod_variable *rows,
-                          void (*visit)(void *visitor, struct str name), void *visitor)
-{
-    for (; rows && rows->name; rows++)
-        visit(visitor, str_of(rows->name));
-}
-
-static void each_name(void *context, enum script_name_kind kind,
-                      void (*visit)(void *visitor, struct str name), void *visitor)
-{
-    struct server *server = context;
-
-    if (kind == NAME_SETTING) {
-        settings_each_name(visit, visitor);
-    } else if (kind == NAME_FUNCTION) {
-        each_function(core_commands, visit, visitor);
-        for (unsigned i = 0; i < server->module_count; i++)
-            each_function(server->modules[i]->desc->functions, visit, visitor);
-    } else {
-        for (const struct mod_variable *const *table = core_variable_tables; *table; table++)
-            each_variable(*table, visit, visitor);
-        for (unsigned i = 0; i < server->module_count; i++)
-            each_variable(server->modules[i]->desc->variables, visit, visitor);
-    }
-}
-
-static void report(void *context, bool is_error, struct str text)
-{
-    (void)context;
-    (void)is_error;
-    fwrite(text.ptr, 1, text.len, stderr);
-}
-
-/* What -c says at the end. */
-static void summarize(void *context, unsigned errors, unsigned warnings)
-{
-    char text[2048];
-    struct writer w = writer_over(text, sizeof text);
-
-    if (errors + warnings == 0)
-        return;
-    write_fmt(&w, "%u error%s, %u warning%s", errors, errors == 1 ? "" : "s", warnings,
-              warnings == 1 ? "" : "s");
-    foreign_write_summary(context, &w);
-    write_char(&w, '\n');
-    report(context, errors > 0, writer_text(&w));
-}
-
-static void refuse(struct run *run, unsigned status, const char *reason)
-{
-    if (run_reply(run, status, str_of(reason)))
-        counter_add(run->worker->server->count.dropped, 1);
-}
-
-static struct script_host script_host_of(struct server *server)
-{
-    return (struct script_host){
-        .context = server,
-        .before = server->script_before,
-        .after = server->script_after,
-        .load_module = load_module,
-        .set_param = set_param,
-        .set_setting = set_setting,
-        .find_function = find_function,
-        .find_variable = find_variable,
-        .each_name = each_name,
-        .excuse = foreign_excuse,
-        .report = report,
-        .summarize = summarize,
-        .is_myself = run_is_myself,
-        .is_uri_myself = run_is_uri_myself,
-        .refuse = refuse,
+    return (struct reading){
+        .server = server,
+        .settings = &server->settings,
+        .is_first = true,
+        .arena = &server->arena,
+        .foreign = &server->foreign,
     };
 }
 
-/* ---- texts with variables in module parameters ---- */
-
 enum err module_format(struct module *module, struct str text, const struct format **out)
 {
-    const struct script_host host = script_host_of(module->server);
+    struct reading reading = first_reading(module->server);
+    const struct script_host host = reading_host(&reading);
 
-    return script_format(&host, program_dialect(module->server->program), &module->arena, text, out);
+    return script_format(&host, module->server->dialect, &module->arena, text, out);
 }
 
 enum err module_variable(struct module *module, struct str text, const struct variable_ref **out)
 {
-    const struct script_host host = script_host_of(module->server);
+    struct reading reading = first_reading(module->server);
+    const struct script_host host = reading_host(&reading);
 
-    return script_variable(&host, program_dialect(module->server->program), &module->arena, text, out);
-}
-
-static enum err compile_log_prefix(struct server *server, const struct script_host *host)
-{
-    struct str text = server->settings.log_prefix;
-
-    if (str_is_empty(text))
-        return ERR_NONE;
-    return script_format(host, program_dialect(server->program), &server->settings.arena, text,
-                         &server->log_prefix);
+    return script_variable(&host, module->server->dialect, &module->arena, text, out);
 }
 
 static enum err keep_script_folder(struct server *server, struct str path)
@@ -288,21 +130,29 @@ struct str server_script_folder(const struct server *server)
 enum err server_load(struct server *server, const char *path, const struct str *text,
                      enum script_dialect dialect)
 {
-    const struct script_host host = script_host_of(server);
-    enum err err = script_compile(path, text, dialect, &host, &server->program);
+    struct reading reading = first_reading(server);
+    const struct script_host host = reading_host(&reading);
+    struct program *program;
+    enum err err;
 
-    if (err || (err = keep_script_folder(server, str_of(path))))
+    server->dialect_asked = dialect;
+    if ((err = keep_script_folder(server, str_of(path))) ||
+        (err = script_compile(path, text, dialect, &host, &program)))
         return err;
-    server->main_route = program_route(server->program, STAGE_REQUEST, STR(""));
-    server->reply_route = program_route(server->program, STAGE_CORE_REPLY, STR(""));
-    dialogs_find_routes(server);
-    server->local_route = program_route(server->program, STAGE_LOCAL, STR(""));
-    return compile_log_prefix(server, &host);
+    server->dialect = program_dialect(program);
+    if (server->world.complete_settings)
+        server->world.complete_settings(server->world.context, &server->settings);
+    err = edition_create(&host, program, &server->settings, false, &server->edition);
+    if (err)
+        program_unref(program);
+    else
+        server->edition->number = 1;
+    return err;
 }
 
 bool server_is_openser(const struct server *server)
 {
-    return server->program && program_dialect(server->program) == DIALECT_OPENSER;
+    return server->dialect == DIALECT_OPENSER;
 }
 
 /* ---- start and stop ---- */
@@ -429,7 +279,10 @@ enum err server_start(struct server *server, unsigned workers)
     };
     if (server->world.has_media)
         err = start_relay(server);
-    return err ? err : server_start_modules(server);
+    if (!err)
+        err = server_start_modules(server);
+    server->is_started = !err;
+    return err;
 }
 
 void server_stop(struct server *server)
@@ -469,9 +322,9 @@ struct location_rules *server_location_rules(struct server *server)
     return &server->location_rules;
 }
 
-uint16_t server_find_event_route(const struct server *server, struct str name)
+bool server_is_started(const struct server *server)
 {
-    return program_route(server->program, STAGE_EVENT, name);
+    return server->is_started;
 }
 
 struct fork_rules *server_fork_rules(struct server *server)
@@ -586,20 +439,29 @@ static bool is_listener(const struct listener *listener, struct str host, const 
            (port == 0 || port == advertised || port == listener->bound.port);
 }
 
-bool server_is_myself(const struct server *server, struct str host, uint16_t port)
+static bool is_alias(const struct settings *settings, struct str host, uint16_t port)
 {
+    for (unsigned i = 0; i < settings->alias_count; i++) {
+        const struct alias *alias = &settings->aliases[i];
+        if (str_ieq(alias->host, host) && (alias->port == 0 || port == 0 || alias->port == port))
+            return true;
+    }
+    return false;
+}
+
+bool worker_is_myself(const struct worker *worker, struct str host, uint16_t port)
+{
+    const struct server *server = worker->server;
     struct addr ip = { 0 };
+
     if (addr_parse_ip(host, &ip))
         ip.family = ADDR_NONE;
     for (unsigned i = 0; i < server->listener_count; i++) {
         if (is_listener(&server->listeners[i], host, &ip, port))
             return true;
     }
-    for (unsigned i = 0; i < server->settings.alias_count; i++) {
-        const struct alias *alias = &server->settings.aliases[i];
-        if (str_ieq(alias->host, host) && (alias->port == 0 || port == 0 || alias->port == port))
-            return true;
-    }
+    if (is_alias(worker->script->edition->settings, host, port))
+        return true;
     for (unsigned i = 0; i < server->owner_count; i++) {
         if (server->owners[i].owns(server->owners[i].module, host))
             return true;

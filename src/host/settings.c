@@ -5,6 +5,8 @@
 
 #include <culvert/module.h>
 
+#include <stdio.h>
+
 typedef enum err setting_fn(struct settings *settings, const struct script_setting *setting,
                             const struct script_place *place);
 
@@ -19,6 +21,7 @@ struct setting_row {
     enum setting_kind kind;
     size_t offset;
     setting_fn *set;
+    bool is_live; /* read of the edition: a reload changes it at once */
 };
 
 static enum err set_listen(struct settings *settings, const struct script_setting *setting,
@@ -31,14 +34,17 @@ static enum err set_udp_mtu_transport(struct settings *settings,
                                       const struct script_setting *setting,
                                       const struct script_place *place);
 
-#define NUMBER(name, field) { name, SETTING_NUMBER, offsetof(struct settings, field), NULL }
-#define TEXT(name, field) { name, SETTING_TEXT, offsetof(struct settings, field), NULL }
-#define CALL(name, function) { name, SETTING_CALL, 0, function }
+#define NUMBER(name, field) { name, SETTING_NUMBER, offsetof(struct settings, field), NULL, false }
+#define TEXT(name, field) { name, SETTING_TEXT, offsetof(struct settings, field), NULL, false }
+#define CALL(name, function) { name, SETTING_CALL, 0, function, false }
+#define LIVE_NUMBER(name, field) { name, SETTING_NUMBER, offsetof(struct settings, field), NULL, true }
+#define LIVE_TEXT(name, field) { name, SETTING_TEXT, offsetof(struct settings, field), NULL, true }
+#define LIVE_CALL(name, function) { name, SETTING_CALL, 0, function, true }
 
 
 static const struct setting_row rows[] = {
     CALL("listen", set_listen),
-    CALL("alias", set_alias),
+    LIVE_CALL("alias", set_alias),
     NUMBER("port", port),
     NUMBER("tls_port_no", tls_port),
     TEXT("advertised_address", advertised_host),
@@ -50,7 +56,7 @@ static const struct setting_row rows[] = {
     NUMBER("disable_tls", disable_tls),
     NUMBER("tls_disable", disable_tls),
 
-    NUMBER("debug", debug),
+    LIVE_NUMBER("debug", debug),
     NUMBER("log_stderror", log_stderr),
     TEXT("log_facility", log_facility),
     TEXT("log_name", log_name),
@@ -68,20 +74,20 @@ static const struct setting_row rows[] = {
     NUMBER("watchdog_timeout", watchdog_timeout),
     NUMBER("watchdog_abort", watchdog_abort),
 
-    CALL("mpath", add_module_path),
-    CALL("loadpath", add_module_path),
+    LIVE_CALL("mpath", add_module_path),
+    LIVE_CALL("loadpath", add_module_path),
     TEXT("database", database),
     TEXT("control_socket", control_socket),
 
     NUMBER("server_signature", server_signature),
     TEXT("server_header", server_header),
     TEXT("user_agent_header", user_agent_header),
-    NUMBER("max_while_loops", max_while_loops),
-    NUMBER("max_recursive_level", max_recursion),
-    NUMBER("force_rport", force_rport),
-    NUMBER("add_rport", force_rport),
+    LIVE_NUMBER("max_while_loops", max_while_loops),
+    LIVE_NUMBER("max_recursive_level", max_recursion),
+    LIVE_NUMBER("force_rport", force_rport),
+    LIVE_NUMBER("add_rport", force_rport),
     NUMBER("server_id", server_id),
-    TEXT("log_prefix", log_prefix),
+    LIVE_TEXT("log_prefix", log_prefix),
 
     TEXT("dns_servers", dns_servers),
     NUMBER("dns_try_ipv6", dns.try_ipv6),
@@ -303,6 +309,54 @@ static enum err set_other(struct settings *settings, const struct script_setting
     return ERR_NONE;
 }
 
+static const struct written_setting *find_written(const struct settings *settings, const char *name)
+{
+    const struct written_setting *written = settings->written;
+
+    while (written && written->name != name)
+        written = written->next;
+    return written;
+}
+
+static enum err join_values(struct settings *settings, const struct script_setting *setting,
+                            struct str *text)
+{
+    enum err err = ERR_NONE;
+
+    for (unsigned i = 0; i < setting->value_count && !err; i++) {
+        struct str one;
+
+        err = value_to_str(&settings->arena, &setting->values[i], &one);
+        if (!err)
+            err = str_print(&settings->arena, text, STR_FMT "%s" STR_FMT, STR_ARG(*text),
+                            text->len ? " " : "", STR_ARG(one));
+    }
+    return err;
+}
+
+/* What several lines say of the same setting stands together. */
+static enum err note_written(struct settings *settings, const struct setting_row *row,
+                             const struct script_setting *setting)
+{
+    const struct written_setting *before = find_written(settings, row->name);
+    struct written_setting *written = arena_alloc(&settings->arena, sizeof *written);
+
+    if (!written)
+        return ERR_NOMEM;
+    *written = (struct written_setting){ settings->written, row->name,
+                                         before ? before->text : STR("") };
+    settings->written = written;
+    return join_values(settings, setting, &written->text);
+}
+
+static enum err call_row(struct settings *settings, const struct setting_row *row,
+                         const struct script_setting *setting, const struct script_place *place)
+{
+    enum err err = note_written(settings, row, setting);
+
+    return err ? err : row->set(settings, setting, place);
+}
+
 enum err settings_set(struct settings *settings, const struct script_setting *setting,
                       const struct script_place *place)
 {
@@ -320,7 +374,64 @@ enum err settings_set(struct settings *settings, const struct script_setting *se
     case SETTING_TEXT:
         return set_text(settings, row, &setting->values[0]);
     default:
-        return row->set(settings, setting, place);
+        return call_row(settings, row, setting, place);
+    }
+}
+
+/* ---- what a reload changes ---- */
+
+enum {
+    NUMBER_ROOM = 24,
+};
+
+static struct str number_as_text(const struct settings *settings, const struct setting_row *row,
+                                 char room[static NUMBER_ROOM])
+{
+    int64_t number = *(const int64_t *)(const void *)((const char *)settings + row->offset);
+
+    snprintf(room, NUMBER_ROOM, "%lld", (long long)number);
+    return number == INT64_MIN ? STR("") : str_of(room);
+}
+
+static struct str as_text(const struct settings *settings, const struct setting_row *row,
+                          char room[static NUMBER_ROOM])
+{
+    const struct written_setting *written;
+
+    if (row->kind == SETTING_NUMBER)
+        return number_as_text(settings, row, room);
+    if (row->kind == SETTING_TEXT)
+        return *(const struct str *)(const void *)((const char *)settings + row->offset);
+    written = find_written(settings, row->name);
+    return written ? written->text : STR("");
+}
+
+/* Other names of the same field have been compared under its first. */
+static bool is_second_name(const struct setting_row *row)
+{
+    for (const struct setting_row *other = rows; other < row && row->kind != SETTING_CALL; other++)
+        if (other->kind == row->kind && other->offset == row->offset)
+            return true;
+    return false;
+}
+
+void settings_compare(const struct settings_trio *trio,
+                      void (*visit)(void *context, const struct setting_change *change),
+                      void *context)
+{
+    char old[NUMBER_ROOM], new[NUMBER_ROOM];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct setting_row *row = &rows[i];
+        const struct setting_change change = {
+            .name = row->name,
+            .old = as_text(row->is_live ? trio->now : trio->start, row, old),
+            .new = as_text(trio->next, row, new),
+            .is_live = row->is_live,
+        };
+
+        if (!is_second_name(row) && !str_eq(change.old, change.new))
+            visit(context, &change);
     }
 }
 
@@ -498,8 +609,10 @@ static enum log_level kamailio_level(int64_t debug)
 
 enum log_level settings_log_level(const struct settings *settings, enum script_dialect dialect)
 {
-    if (settings->debug == INT64_MIN)
-        return LEVEL_NOTICE;
-    return dialect == DIALECT_OPENSER ? openser_level(settings->debug)
-                                      : kamailio_level(settings->debug);
+    enum log_level level = settings->debug == INT64_MIN  ? LEVEL_NOTICE
+                           : dialect == DIALECT_OPENSER ? openser_level(settings->debug)
+                                                        : kamailio_level(settings->debug);
+
+    level += (unsigned)settings->louder;
+    return level > LEVEL_DEBUG ? LEVEL_DEBUG : level;
 }

@@ -40,8 +40,16 @@ struct alias {
     uint16_t port; /* 0: any */
 };
 
+/* What the script has written of a setting that is more than a number or a text. */
+struct written_setting {
+    struct written_setting *next;
+    const char *name;
+    struct str text;
+};
+
 struct settings {
     struct arena arena; /* all texts below */
+    struct written_setting *written;
 
     struct listen_spec listen[LISTENERS_MAX];
     unsigned listen_count;
@@ -55,6 +63,7 @@ struct settings {
     struct tls_settings tls;
 
     int64_t debug;           /* in the scale of the dialect */
+    int64_t louder;          /* steps of the command line's beyond it */
     int64_t log_stderr, fork_into_background;
     struct str log_facility, log_name;
     struct str user, group, chroot, workdir, pid_file;
@@ -113,6 +122,20 @@ MUST_USE enum err settings_set(struct settings *settings, const struct script_se
                                const struct script_place *place);
 /* The operator's own setting; NULL when there is none. */
 const struct value *settings_custom(const struct settings *settings, struct str name);
+/* What the server was started with, what is in force, and what a reload has read. */
+struct settings_trio {
+    const struct settings *start, *now, *next;
+};
+
+struct setting_change {
+    const char *name;
+    struct str old, new;
+    bool is_live; /* it is read of the current edition, else at the start only */
+};
+
+void settings_compare(const struct settings_trio *trio,
+                      void (*visit)(void *context, const struct setting_change *change),
+                      void *context);
 /* Why a setting of the originals has no effect here; NULL for all others. */
 const char *settings_why_ignored(struct str name);
 void settings_each_ignored(void (*visit)(void *visitor, struct str name), void *visitor);

@@ -240,10 +240,18 @@ enum err run_suspend(struct run *run)
     return proxy_suspend(run->worker->proxy, run->request);
 }
 
-enum err worker_continue(struct worker *worker, uint32_t label, uint16_t route)
+/* The name means what it meant when the request came: a reload may have been between. */
+static uint16_t route_of(const struct request *request, struct str name)
+{
+    return request ? program_route(request->script->edition->program, STAGE_REQUEST, name)
+                   : (uint16_t)ROUTE_NONE;
+}
+
+enum err worker_continue(struct worker *worker, uint32_t label, struct str name)
 {
     struct request *request = worker_find_label(worker, label);
-    enum resumed resumed = request ? proxy_resume(worker->proxy, request) : RESUMED_NOT;
+    uint16_t route = route_of(request, name);
+    enum resumed resumed = route != ROUTE_NONE ? proxy_resume(worker->proxy, request) : RESUMED_NOT;
     bool is_failure = resumed == RESUMED_FAILURE;
     struct run *run;
 

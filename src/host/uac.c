@@ -133,7 +133,7 @@ static enum err run_local_route(struct worker *worker, const struct uac_request 
     struct run *run = request ? make_local_run(worker, request, asked, done, context) : NULL;
 
     if (run)
-        run_start(run, worker->server->local_route, local_route_done);
+        run_start(run, request->script->edition->local_route, local_route_done);
     request_unref(request);
     return run ? ERR_NONE : ERR_NOMEM;
 }
@@ -156,7 +156,7 @@ enum err worker_ask(struct worker *worker, const struct uac_request *request, ua
     if ((err = complete(worker, &asked, &made_up)) || (err = uac_write(&w, &asked, STR(NO_VIA))))
         return err;
     counter_add(worker->server->count.asked, 1);
-    if (worker->server->local_route == ROUTE_NONE || asked.skips_route)
+    if (worker->script->edition->local_route == ROUTE_NONE || asked.skips_route)
         return proxy_ask(worker->proxy, &asked, writer_text(&w), done, context);
     return run_local_route(worker, &asked, writer_text(&w), done, context);
 }

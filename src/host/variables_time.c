@@ -175,7 +175,7 @@ static enum err get_server_id(const struct variable_use *use, struct value *out)
 /* $sel(cfg_get.group.name): the operator's own settings. */
 static enum err get_sel(const struct variable_use *use, struct value *out)
 {
-    const struct settings *settings = &use->run->worker->server->settings;
+    const struct settings *settings = use->run->request->script->edition->settings;
     struct str prefix = STR("cfg_get.");
     const struct value *value = NULL;
 
@@ -219,7 +219,7 @@ static enum err get_stat(const struct variable_use *use, struct value *out)
 static enum err get_ccp(const struct variable_use *use, struct value *out)
 {
     const struct value *value =
-        settings_custom(&use->run->worker->server->settings, use->inner);
+        settings_custom(use->run->request->script->edition->settings, use->inner);
 
     *out = value ? *value : value_null();
     return ERR_NONE;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "host/reload.h"
 #include "proxy/request.h"
 
 /* ---- what the proxy tells ---- */
@@ -296,7 +297,7 @@ static void run_request_route(struct worker *worker, struct request *request)
         return;
     }
     hooks_request(run);
-    run_start(run, worker->server->main_route, worker_request_done);
+    run_start(run, request->script->edition->main_route, worker_request_done);
     absorb_while_waiting(worker, run);
 }
 
@@ -338,7 +339,7 @@ static void receive_request(struct worker *worker, struct request *request)
 
 static bool is_our_via(const struct worker *worker, const struct sip_via *via)
 {
-    return server_is_myself(worker->server, via->host, via->port);
+    return worker_is_myself(worker, via->host, via->port);
 }
 
 static void receive_stray_response(struct worker *worker, struct sip_msg *response,
@@ -397,7 +398,7 @@ static void run_reply_route(struct worker *worker, struct request *holder)
         return;
     }
     run->edits = &run->own_edits;
-    run_start(run, worker->server->reply_route, core_reply_done);
+    run_start(run, holder->script->edition->reply_route, core_reply_done);
 }
 
 /* ---- entry points ---- */
@@ -411,11 +412,30 @@ static void count_malformed(struct worker *worker, const struct flow *source,
     log_debug("malformed message from %s: %s", flow_text(source, text), fault->what);
 }
 
+static void release_script(void *script)
+{
+    edition_copy_unref(script);
+}
+
+/* All its routes run in what is current now. */
+static enum err hold_script(struct request *request, struct edition_copy *script)
+{
+    enum err err = arena_at_end(&request->arena, release_script, script);
+
+    if (!err)
+        request->script = edition_copy_ref(script);
+    return err;
+}
+
 /* A request object with its own arena; NULL, counted, when memory is out. */
 static struct request *make_request(struct worker *worker, const struct flow *source)
 {
     struct request *request = request_create(&worker->pool, REQUEST_MEMORY_MAX);
 
+    if (request && hold_script(request, worker->script)) {
+        request_unref(request);
+        request = NULL;
+    }
     if (!request) {
         counter_add(worker->server->count.dropped, 1);
         return NULL;
@@ -423,7 +443,7 @@ static struct request *make_request(struct worker *worker, const struct flow *so
     request->worker = worker;
     request->source = *source;
     request->received_at = worker->wheel.now;
-    request->force_rport = worker->server->settings.force_rport != 0;
+    request->force_rport = worker->script->edition->settings->force_rport != 0;
     return request;
 }
 
@@ -448,8 +468,10 @@ static void event_route_done(struct run *run)
     run_end(run);
 }
 
-void worker_run_event(struct worker *worker, uint16_t route, worker_prepare_fn *prepare, void *context)
+void worker_run_event(struct worker *worker, struct str name, worker_prepare_fn *prepare,
+                      void *context)
 {
+    uint16_t route = program_route(worker->script->edition->program, STAGE_EVENT, name);
     static const struct flow nowhere = { .socket = SOCKET_ANY };
     struct request *request;
     struct run *run = NULL;
@@ -524,7 +546,7 @@ static void take_response(struct worker *worker, const struct flow *flow, struct
     struct arena memory;
 
     counter_add(worker->server->count.responses, 1);
-    if (worker->server->reply_route != ROUTE_NONE) {
+    if (worker->script->edition->reply_route != ROUTE_NONE) {
         take_response_by_route(worker, flow, bytes, is_stream);
         return;
     }
@@ -593,6 +615,7 @@ static void on_tick_timer(struct timer *timer)
     struct worker *worker = (struct worker *)(void *)((char *)timer - offsetof(struct worker, tick));
 
     timer_start(&worker->wheel, timer, worker->wheel.now + TICK_INTERVAL, on_tick_timer);
+    worker_take_script(worker);
     txn_counters_tell(worker);
     hooks_tick(worker, worker->wheel.now);
     arena_fini(&worker->scratch);
@@ -602,6 +625,28 @@ msec worker_advance(struct worker *worker, msec now)
 {
     wheel_advance(&worker->wheel, now);
     return wheel_next(&worker->wheel);
+}
+
+/* ---- the script ---- */
+
+static void carry_vars(const struct edition_copy *from, const struct edition_copy *to)
+{
+    script_vars_carry(from->edition->program, from->locals.vars, to->edition->program,
+                      to->locals.vars);
+}
+
+void worker_take_script(struct worker *worker)
+{
+    struct edition_copy *next, *old = worker->script;
+
+    if (!atomic_load_explicit(&worker->next_script, memory_order_relaxed))
+        return;
+    next = atomic_exchange(&worker->next_script, NULL);
+    if (!next)
+        return;
+    carry_vars(old, next);
+    worker->script = next;
+    edition_copy_unref(old);
 }
 
 static struct proxy_settings proxy_settings_of(const struct server *server, struct arena *arena)
@@ -658,7 +703,6 @@ enum err worker_create(struct server *server, unsigned index, struct outside *ou
                        struct random_source *random, msec now, struct worker **out)
 {
     struct worker *worker = calloc(1, sizeof *worker);
-    unsigned vars = program_var_count(server->program);
     enum err err;
 
     if (!worker)
@@ -670,8 +714,9 @@ enum err worker_create(struct server *server, unsigned index, struct outside *ou
     wheel_init(&worker->wheel, now);
     arena_pool_init(&worker->pool, 4096);
     arena_init(&worker->scratch, &worker->pool, SCRATCH_MEMORY_MAX);
-    worker->vars = calloc(vars + 1, sizeof *worker->vars);
-    err = worker->vars ? create_layers(worker) : ERR_NOMEM;
+    err = edition_copy_create(server->edition, &worker->script);
+    if (!err)
+        err = create_layers(worker);
     if (!err)
         err = dialogs_start(worker);
     if (err) {
@@ -696,9 +741,8 @@ void worker_destroy(struct worker *worker)
     dialogs_destroy(worker->dialogs);
     proxy_destroy(worker->proxy);
     txn_layer_destroy(worker->txns);
-    if (worker->vars)
-        script_vars_fini(worker->vars, program_var_count(worker->server->program));
-    free(worker->vars);
+    edition_copy_unref(worker->script);
+    edition_copy_unref(worker->next_script);
     arena_fini(&worker->scratch);
     arena_pool_fini(&worker->pool);
     free(worker);

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 unsigned command_arg_count(const struct command *command)
 {
@@ -83,8 +84,10 @@ enum err command_fail(struct command *command, enum err err, const char *format,
 {
     va_list args;
 
+    free(command->failure);
     va_start(args, format);
-    vsnprintf(command->failure, sizeof command->failure, format, args);
+    if (vasprintf(&command->failure, format, args) < 0)
+        command->failure = NULL;
     va_end(args);
     return err;
 }
@@ -147,11 +150,14 @@ static json_t *run_command(const struct control_context *context, const json_t *
         return failure(id, -32601, "no such command; \"help\" lists them");
     command.stack[0] = json_object();
     err = found.row->run(found.module, &command);
-    if (!err)
+    if (!err) {
+        free(command.failure);
         return response(id, "result", command.stack[0]);
+    }
     json_decref(command.stack[0]);
     answer = failure(id, err == ERR_NOT_FOUND ? 404 : 500,
-                     command.failure[0] ? command.failure : err_name(err));
+                     command.failure ? command.failure : err_name(err));
+    free(command.failure);
     return answer;
 }
 

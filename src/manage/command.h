@@ -17,11 +17,14 @@ struct command {
     const json_t *params; /* array */
     json_t *stack[COMMAND_DEPTH_MAX]; /* the open objects and lists; [0] is the result */
     unsigned depth;
-    char failure[256];
+    char *failure; /* NULL: the error speaks for itself */
 };
 
 /* Core commands; the table ends with a row without a name. The module argument is NULL there. */
 extern const struct mod_command core_manage_commands[];
+
+/* commands_script.c */
+enum err run_reload(struct module *module, struct command *command);
 
 /* commands_names.c */
 enum err run_dns_view(struct module *module, struct command *command);

@@ -347,6 +347,7 @@ const struct mod_command core_manage_commands[] = {
     { "uptime", "", "Seconds since the start.", run_uptime },
     { "stats", "", "All counters.", run_stats },
     { "stop", "", "Ends the server cleanly.", run_kill },
+    { "reload", "", "Reads the script again; calls under way keep the one they began in.", run_reload },
     { "listeners", "", "The addresses it listens on.", run_listeners },
     { "modules", "", "The loaded modules.", run_modules },
     { "bindings", "[aor]", "Who is registered, and the flow each came from.", run_bindings },

@@ -52,11 +52,11 @@ static struct value *var_of(const struct variable_use *use)
     const struct script_vm *vm = use->run->vm;
     const struct var_slot *slot = use->object;
 
-    if (!vm || !vm->vars)
+    if (!vm || !vm->locals->vars)
         return NULL;
     if (!slot)
         slot = find_slot(vm->program, use->inner);
-    return slot ? &vm->vars[slot->index] : NULL;
+    return slot ? &vm->locals->vars[slot->index] : NULL;
 }
 
 /* The text is copied: another message may change the variable while this one waits. */
@@ -77,13 +77,11 @@ static void clear_var(struct value *var)
     *var = value_null();
 }
 
-static enum err set_var(const struct variable_use *use, const struct value *value)
+static enum err copy_into(struct value *var, const struct value *value)
 {
-    struct value *var = var_of(use), copy = *value;
+    struct value copy = *value;
     char *bytes;
 
-    if (!var)
-        return ERR_NOT_FOUND;
     if (copy.has_text) {
         bytes = malloc(copy.text.len + 1);
         if (!bytes)
@@ -95,6 +93,24 @@ static enum err set_var(const struct variable_use *use, const struct value *valu
     clear_var(var);
     *var = value_is_null(&copy) ? value_of_int(0) : copy;
     return ERR_NONE;
+}
+
+static enum err set_var(const struct variable_use *use, const struct value *value)
+{
+    struct value *var = var_of(use);
+
+    return var ? copy_into(var, value) : ERR_NOT_FOUND;
+}
+
+void script_vars_carry(const struct program *from, const struct value *vars,
+                       const struct program *to, struct value *out)
+{
+    for (unsigned i = 0; i < from->var_count; i++) {
+        const struct var_slot *slot = find_slot(to, from->vars[i]->name);
+
+        if (slot)
+            (void)!copy_into(&out[slot->index], &vars[from->vars[i]->index]);
+    }
 }
 
 void script_vars_fini(struct value *vars, unsigned count)

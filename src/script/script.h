@@ -3,7 +3,7 @@
 /*
  * The routing script: source -> tokens -> tree -> checked tree -> bytecode -> verified -> machine.
  * Two dialects (OpenSER 1.x, Kamailio 5.x) share everything below the tree. A program is immutable
- * and counted atomically: all workers run the same one, a reload swaps it.
+ * and counted atomically: all workers run the same one, a reload makes another.
  *
  * The script layer knows no module and no setting: everything with a name is asked of the host
  * through struct script_host, while the file is read from top to bottom.
@@ -110,15 +110,23 @@ struct script_budget {
     unsigned loop_turns; /* turns of one while: 100 */
 };
 
+/* What all runs of a program on one thread have in common. */
+struct script_locals {
+    struct value *vars; /* $var(): program_var_count() of them, kept from message to message */
+};
+
 /*
  * Runs a route over run->msg. run->done is called when it has ended, within this call or, after a
- * function has answered VERDICT_WAIT, within a run_resume. `vars` are the worker's $var() slots,
- * kept from message to message.
+ * function has answered VERDICT_WAIT, within a run_resume. Until then program and locals must live;
+ * the run holds no reference of its own.
  */
-void script_run(struct program *program, uint16_t route, struct run *run, struct value *vars,
-                const struct script_budget *budget);
+void script_run(const struct program *program, uint16_t route, struct run *run,
+                struct script_locals *locals, const struct script_budget *budget);
 /* Frees the texts that scripts have left in a worker's $var() slots. */
 void script_vars_fini(struct value *vars, unsigned count);
+/* Copies the values of those that both programs have; without memory they stay 0. */
+void script_vars_carry(const struct program *from, const struct value *vars,
+                       const struct program *to, struct value *out);
 
 /*
  * modparam("pv", "avp_aliases", "name=i:1;other=s:x") and the like; the global of that name needs

@@ -764,7 +764,6 @@ static void finish(struct script_vm *vm)
 
     run->retcode = vm->result;
     run->vm = NULL;
-    program_unref(vm->program);
     if (run->done)
         run->done(run);
 }
@@ -783,10 +782,10 @@ static void go_on(struct script_vm *vm)
         finish(vm);
 }
 
-static void start(struct script_vm *vm, struct program *program, struct run *run,
-                  struct value *vars, const struct script_budget *budget)
+static void start(struct script_vm *vm, const struct program *program, struct run *run,
+                  struct script_locals *locals, const struct script_budget *budget)
 {
-    *vm = (struct script_vm){ .program = program_ref(program), .run = run, .vars = vars };
+    *vm = (struct script_vm){ .program = program, .run = run, .locals = locals };
     vm->budget = *budget;
     if (vm->budget.steps == 0)
         vm->budget.steps = STEPS_DEFAULT;
@@ -796,8 +795,8 @@ static void start(struct script_vm *vm, struct program *program, struct run *run
     run->vm = vm;
 }
 
-void script_run(struct program *program, uint16_t route, struct run *run, struct value *vars,
-                const struct script_budget *budget)
+void script_run(const struct program *program, uint16_t route, struct run *run,
+                struct script_locals *locals, const struct script_budget *budget)
 {
     struct script_vm *vm = arena_alloc(run->arena, sizeof *vm);
 
@@ -815,7 +814,7 @@ void script_run(struct program *program, uint16_t route, struct run *run, struct
             run->done(run);
         return;
     }
-    start(vm, program, run, vars, budget);
+    start(vm, program, run, locals, budget);
     enter_route(vm, route);
     go_on(vm);
 }

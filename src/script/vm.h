@@ -24,9 +24,9 @@ enum vm_state {
 };
 
 struct script_vm {
-    struct program *program; /* one reference is held */
+    const struct program *program;
     struct run *run;
-    struct value *vars;
+    struct script_locals *locals;
     struct script_budget budget;
     struct frame *frame;
     struct frame *spare; /* left by routes that have returned */

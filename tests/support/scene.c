@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "host/reload.h"
 #include "support/simnat.h"
 
 /* ---- small things ---- */
@@ -554,6 +555,50 @@ static bool do_restart(struct scene *scene, struct str rest)
     return world_restart(scene->world) ? true : scene_fail(scene, "the server does not start");
 }
 
+static bool matches_note(const struct regex *regex, const struct reload_notes *notes)
+{
+    for (const struct reload_note *note = notes->first; note; note = note->next)
+        if (regex_match(regex, note->text, NULL))
+            return true;
+    return false;
+}
+
+/* Something of what the reload has said matches; nothing need when the pattern is empty. */
+static bool has_said(const struct reload_report *report, struct str pattern)
+{
+    struct regex *regex;
+    bool has;
+
+    if (str_is_empty(pattern))
+        return true;
+    if (regex_compile(pattern, REGEX_DEFAULT, &regex, NULL, 0))
+        return false;
+    has = matches_note(regex, &report->messages) || matches_note(regex, &report->changed) ||
+          matches_note(regex, &report->deferred);
+    regex_destroy(regex);
+    return has;
+}
+
+/* reload [fails] [PATTERN] { */
+static bool do_reload(struct scene *scene, struct str rest)
+{
+    struct str pattern = str_trim((struct str){ rest.ptr, rest.len - 1 }), next = pattern;
+    bool must_fail = str_eq(take_word(&next), STR("fails")), has_failed, is_fine;
+    struct reload_report report;
+
+    ladder_note(scene, "(the script is read again)");
+    reload_report_init(&report);
+    has_failed = server_reload(scene->world->server, &scene->now->notes[0], &report);
+    is_fine = has_failed == must_fail && has_said(&report, must_fail ? str_trim(next) : pattern);
+    if (!is_fine) {
+        scene_fail(scene, has_failed ? "the reload fails" : "the reload works, or says less");
+        for (const struct reload_note *note = report.messages.first; note; note = note->next)
+            fprintf(stderr, STR_FMT, STR_ARG(note->text));
+    }
+    reload_report_fini(&report);
+    return is_fine;
+}
+
 static bool do_reboot(struct scene *scene, struct str rest)
 {
     struct sim_nat *nat = find_nat(scene, str_trim(rest));
@@ -773,6 +818,7 @@ static const struct {
     { STR_INIT("undrop"), do_undrop, true },
     { STR_INIT("after"), do_after, true },
     { STR_INIT("restart"), do_restart, true },
+    { STR_INIT("reload"), do_reload, true },
     { STR_INIT("reboot"), do_reboot, true },
     { STR_INIT("registered"), do_registered, true },
     { STR_INIT("call"), do_call, true },

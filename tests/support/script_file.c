@@ -130,7 +130,8 @@ static void take_line(struct reading *reading, struct str line)
                                      .text = str_trim(line),
                                      .block = reading->block,
                                      .part = reading->part };
-    if (str_starts(line, STR("config")) && line.ptr[line.len - 1] == '{')
+    if ((str_starts(line, STR("config")) || str_starts(line, STR("reload"))) &&
+        line.ptr[line.len - 1] == '{')
         take_braces(reading, statement);
 }
 

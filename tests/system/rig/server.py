@@ -18,6 +18,7 @@ TROUBLE = ('AddressSanitizer', 'LeakSanitizer', 'runtime error:', 'Assertion')
 class Server:
     def __init__(self, program, folder, script, switches, env=None, wrapper=()):
         self.folder = folder
+        self.script = script
         self.log = folder / 'server.log'
         self.control = Control(folder / 'culvert.sock')
         self.command = [*wrapper, program, '-f', script, '-D', '-E', '-n', '2', '-w', folder, *switches]

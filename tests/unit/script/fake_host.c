@@ -575,5 +575,6 @@ void fake_run_start(struct fake_run *fake, struct program *program, uint16_t rou
 {
     static const struct script_budget usual = { .steps = 100000, .depth = 100, .loop_turns = 100 };
 
-    script_run(program, route, &fake->run, fake->vars, budget ? budget : &usual);
+    fake->locals.vars = fake->vars;
+    script_run(program, route, &fake->run, &fake->locals, budget ? budget : &usual);
 }

@@ -29,6 +29,7 @@ struct fake_run {
     struct request request;
     struct arena arena;
     struct value vars[FAKE_VARS_MAX];
+    struct script_locals locals;
     unsigned done_count;
 };
 
