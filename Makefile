@@ -3,9 +3,9 @@
 
 BUILD ?= build
 PACKAGES = gcc pkg-config meson ninja-build libuv1-dev libc-ares-dev libssl-dev libsqlite3-dev \
-	libtre-dev libjansson-dev
+	libpq-dev libmariadb-dev libtre-dev libjansson-dev
 TEST_PACKAGES = libcmocka-dev python3 python3-pytest sip-tester baresip-core nftables iproute2 \
-	conntrack sqlite3 procps openssl
+	conntrack sqlite3 procps openssl postgresql mariadb-server-core mariadb-client-core
 FUZZ_PACKAGES = clang
 
 SUDO := $(shell [ $$(id -u) = 0 ] || echo sudo)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What a kind of database has to do, and what its SQL looks like. A connection is used by one thread
- * at a time: the lanes of the queue see to that. It may wait, for the time that the limits allow, and
- * not longer than until the interrupt.
+ * What a kind of database has to do, and what its SQL looks like. A connection is used by one
+ * thread at a time: the lanes of the queue see to that. It may wait, for the time that the limits
+ * allow, and not longer than until the interrupt.
  */
 #include <stdatomic.h>
 
@@ -55,8 +55,8 @@ enum {
 
 /* The first member of what a driver creates. */
 struct connection {
-    struct database *database; /* borrowed */
-    bool is_up;                /* a driver clears it when it can go on only after connect() */
+    struct database *database;   /* borrowed */
+    bool is_up;                  /* a driver clears it when it can go on only after connect() */
     char fault[FAULT_BYTES_MAX]; /* what went wrong last, in the words of the database */
     msec quiet_until;            /* failures are counted, not logged, until then */
     unsigned unlogged;
@@ -67,7 +67,8 @@ struct dialect {
     const char *begin;
     const char *commit;
     const char *rollback;
-    /* Where a failed statement spoils its transaction: set before each, and gone back to. Or NULL. */
+    /* Where a failed statement spoils its transaction: set before each, and gone back to. Or NULL.
+     */
     const char *mark;
     const char *back_to_mark;
     struct str any_table;  /* a row when there is a table */
@@ -91,7 +92,8 @@ struct dialect_word {
 struct driver {
     const char *name; /* for people: "PostgreSQL" */
     const struct dialect *dialect;
-    /* In this process: it has no outages, what fails at the start fails for good. One connection. */
+    /* In this process: it has no outages, what fails at the start fails for good. One connection.
+     */
     bool is_embedded;
     enum err (*create)(struct database *database, struct connection **out);
     void (*destroy)(struct connection *connection);

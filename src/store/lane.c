@@ -60,7 +60,9 @@ enum err lane_reach(struct lane *lane)
     if (lane->connection->is_up)
         return ERR_NONE;
     note_loss(lane);
-    return clock_monotonic() >= lane_ready_at(lane) ? connect_now(lane) : ERR_IO;
+    if (outage_is_on(lane->outage) && clock_monotonic() < lane_ready_at(lane))
+        return ERR_IO;
+    return connect_now(lane);
 }
 
 /* --- one statement --- */
@@ -83,7 +85,7 @@ void lane_run(struct lane *lane, const struct query *query, struct answer *answe
     if ((answer->result.err = lane_reach(lane)))
         return;
     run(lane, query, answer);
-    if (asks && was_lost(lane, answer->result.err) && !lane_reach(lane))
+    if (asks && answer->result.err == ERR_IO && !lane_reach(lane))
         run(lane, query, answer);
     if (!lane->connection->is_up)
         note_loss(lane);
@@ -154,7 +156,8 @@ static void clear(struct lane *lane)
 {
     const struct driver *driver = lane->connection->database->driver;
 
-    if (!lane->connection->is_up || (driver->is_embedded && !driver->in_transaction(lane->connection)))
+    if (!lane->connection->is_up ||
+        (driver->is_embedded && !driver->in_transaction(lane->connection)))
         return;
     if (execute(lane, driver->dialect->rollback))
         connection_log(lane->connection, "cannot roll back");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A connection of a pool, which is made when it is needed, and made again when it was lost. What can
- * be done again without harm is: a question, and the writes of a transaction that was not committed.
+ * A connection of a pool, which is made when it is needed, and made again when it was lost. What
+ * can be done again without harm is: a question, and the writes of a transaction that was not
+ * committed.
  */
 #include "store/outage.h"
 #include "store/statement.h"
@@ -17,10 +18,10 @@ enum {
 struct lane {
     struct connection *connection;
     struct outage *outage;
-    struct lock in_use; /* of all below; taken before the lock of the queue, never after */
-    bool is_counted;    /* as up, in the outage */
+    struct lock in_use;    /* of all below; taken before the lock of the queue, never after */
+    bool is_counted;       /* as up, in the outage */
     _Atomic msec retry_at; /* 0 while it is up; read without the lock too */
-    msec pause; /* before the next try, doubled each time */
+    msec pause;            /* before the next try, doubled each time */
 };
 
 /* Not connected yet. */
@@ -32,7 +33,7 @@ msec lane_ready_at(const struct lane *lane);
 
 /* All below with `in_use`. */
 
-/* Connects when it is not. ERR_IO: not possible, or tried just now. */
+/* Connects when it is not. ERR_IO: not possible, or away and tried just now. */
 MUST_USE enum err lane_reach(struct lane *lane);
 /* A statement for itself; fills the answer. */
 void lane_run(struct lane *lane, const struct query *query, struct answer *answer, bool asks);

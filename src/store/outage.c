@@ -64,10 +64,11 @@ static void say_away(const struct connection *connection)
 {
     char name[URL_NAME_MAX];
 
-    log_error("store: %s cannot be used: %s. What needs it fails until it is back; culvert keeps "
-              "trying. Is it running, and are host, port, user, password and database of the db_url "
-              "right?",
-              url_name(&connection->database->url, name), connection->fault);
+    log_error(
+        "store: %s cannot be used: %s. What needs it fails until it is back; culvert keeps "
+        "trying. Is it running, and are host, port, user, password and database of the db_url "
+        "right?",
+        url_name(&connection->database->url, name), connection->fault);
 }
 
 static void say_too_few(const struct connection *connection, unsigned up)

@@ -50,8 +50,7 @@ void prepared_keep(struct prepared_list *list, struct connection *connection,
                    struct prepared *prepared)
 {
     if (list->count == PREPARED_MAX)
-        prepared_forget(list, connection,
-                        CONTAINER_OF(list->list.prev, struct prepared, node));
+        prepared_forget(list, connection, CONTAINER_OF(list->list.prev, struct prepared, node));
     list_push_front(&list->list, &prepared->node);
     list->count++;
 }

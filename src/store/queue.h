@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What waits for a database, and the threads that take it there: one for each lane. Writes go in the
- * order of handing in, on one lane at a time, many in a transaction; nobody is told that one is done
- * before it was committed. Questions go on any lane, but one lane is left to writes. With a single
- * lane everything goes in order.
+ * What waits for a database, and the threads that take it there: one for each lane. Writes go in
+ * the order of handing in, on one lane at a time, many in a transaction; nobody is told that one is
+ * done before it was committed. Questions go on any lane, but one lane is left to writes. With a
+ * single lane everything goes in order.
  *
  * While the database is away nothing waits: what is handed in fails at once.
  */

@@ -49,6 +49,16 @@ enum err rows_keep_text(struct rows *rows, struct str text, struct value *out)
     return ERR_NONE;
 }
 
+enum err rows_make_room(struct rows *rows, size_t size, char **out)
+{
+    char *room = arena_alloc(rows->arena, size);
+
+    if (!room)
+        return refuse_size();
+    *out = room;
+    return ERR_NONE;
+}
+
 void rows_give(const struct rows *rows, struct store_result *result)
 {
     result->rows = rows->rows;

@@ -311,7 +311,8 @@ static enum err end_transaction(struct connection *connection, bool is_good)
 
     if (!connection->is_up || !driver->in_transaction(connection))
         return is_good ? ERR_NONE : driver->execute(connection, driver->dialect->rollback);
-    return driver->execute(connection, is_good ? driver->dialect->commit : driver->dialect->rollback);
+    return driver->execute(connection,
+                           is_good ? driver->dialect->commit : driver->dialect->rollback);
 }
 
 enum err schema_create(struct connection *connection)

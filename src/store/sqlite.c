@@ -53,8 +53,8 @@ enum err sqlite_err(int code)
 
 void sqlite_log(struct sqlite *sqlite, const char *what)
 {
-    connection_fault(&sqlite->base, sqlite->has_run_out ? "it took too long"
-                                                        : sqlite3_errmsg(sqlite->handle));
+    connection_fault(&sqlite->base,
+                     sqlite->has_run_out ? "it took too long" : sqlite3_errmsg(sqlite->handle));
     connection_log(&sqlite->base, what);
 }
 

@@ -9,9 +9,9 @@ struct sqlite {
     struct connection base;
     sqlite3 *handle;
     struct prepared_list prepared;
-    bool is_trusted;   /* the statement is one of the driver */
-    msec deadline;     /* of the statement that runs; 0: none */
-    bool has_run_out;  /* of time, or was interrupted */
+    bool is_trusted;  /* the statement is one of the driver */
+    msec deadline;    /* of the statement that runs; 0: none */
+    bool has_run_out; /* of time, or was interrupted */
 };
 
 static inline struct sqlite *sqlite_of(struct connection *connection)

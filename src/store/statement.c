@@ -14,16 +14,19 @@ enum {
 
 /* --- what kind it is --- */
 
-/* What only asks begins with one of these; anything else is taken for a write, which harms nothing. */
-static const struct str asking[] = { STR_INIT("SELECT"), STR_INIT("VALUES"),   STR_INIT("SHOW"),
-                                     STR_INIT("TABLE"),  STR_INIT("DESCRIBE"), STR_INIT("EXPLAIN") };
+/* What only asks begins with one of these; anything else is taken for a write, which harms nothing.
+ */
+static const struct str asking[] = {
+    STR_INIT("SELECT"), STR_INIT("VALUES"),   STR_INIT("SHOW"),
+    STR_INIT("TABLE"),  STR_INIT("DESCRIBE"), STR_INIT("EXPLAIN")
+};
 
 /* What changes the connection, which others use next. */
 static const struct str changing[] = {
-    STR_INIT("BEGIN"),   STR_INIT("START"), STR_INIT("COMMIT"), STR_INIT("ROLLBACK"),
-    STR_INIT("SAVEPOINT"), STR_INIT("RELEASE"), STR_INIT("END"),  STR_INIT("ABORT"),
-    STR_INIT("PREPARE"), STR_INIT("XA"),    STR_INIT("LOCK"),   STR_INIT("UNLOCK"),
-    STR_INIT("SET"),     STR_INIT("USE"),
+    STR_INIT("BEGIN"),     STR_INIT("START"),   STR_INIT("COMMIT"), STR_INIT("ROLLBACK"),
+    STR_INIT("SAVEPOINT"), STR_INIT("RELEASE"), STR_INIT("END"),    STR_INIT("ABORT"),
+    STR_INIT("PREPARE"),   STR_INIT("XA"),      STR_INIT("LOCK"),   STR_INIT("UNLOCK"),
+    STR_INIT("SET"),       STR_INIT("USE"),
 };
 
 static struct str first_word(struct str sql)
@@ -92,7 +95,8 @@ enum err query_check(const struct query *query)
     static struct log_gate gate;
     bool is_good = is_storable(query);
 
-    if (is_good && !is_one_of(first_word(query->sql), changing, sizeof changing / sizeof changing[0]))
+    if (is_good &&
+        !is_one_of(first_word(query->sql), changing, sizeof changing / sizeof changing[0]))
         return ERR_NONE;
     if (log_gate_pass(&gate, clock_monotonic(), LOG_MSEC))
         log_error("store: %s", is_good ? "a statement is done for itself: transactions, locks and "

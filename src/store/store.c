@@ -126,7 +126,8 @@ static struct store *find_store(const struct url *url)
     {
         struct store *store = CONTAINER_OF(node, struct store, node);
 
-        if (store->database.url.driver == url->driver && str_eq(store->database.url.path, url->path))
+        if (store->database.url.driver == url->driver &&
+            str_eq(store->database.url.path, url->path))
             return store;
     }
     return NULL;

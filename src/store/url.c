@@ -11,25 +11,51 @@ enum {
     TIMEOUT_SECONDS_MAX = 3600,
 };
 
+#ifdef HAVE_POSTGRES
+#define POSTGRES &postgres_driver
+#else
+#define POSTGRES NULL
+#endif
+#ifdef HAVE_MYSQL
+#define MYSQL &mysql_driver
+#else
+#define MYSQL NULL
+#endif
+
 static const struct {
     struct str name;
-    const struct driver *driver;
+    const struct driver *driver; /* NULL: this build does without it */
+    const char *option;          /* of the build */
 } schemes[] = {
-    { STR_INIT("sqlite"), &sqlite_driver },
+    { STR_INIT("sqlite"), &sqlite_driver, "" },
+    { STR_INIT("postgres"), POSTGRES, "postgres" },
+    { STR_INIT("postgresql"), POSTGRES, "postgres" },
+    { STR_INIT("mysql"), MYSQL, "mysql" },
+    { STR_INIT("mariadb"), MYSQL, "mysql" },
 };
 
 static enum err refuse_scheme(struct str scheme)
 {
     if (str_ieq(scheme, STR("text")) || str_ieq(scheme, STR("dbtext")))
-        log_error("store: tables in text files (\"" STR_FMT "://\") are read once, not used as they "
+        log_error("store: tables in text files (\"" STR_FMT
+                  "://\") are read once, not used as they "
                   "are: \"culvertctl db.import FOLDER sqlite:///path/to/file.db\" takes them over; "
                   "then set db_url to that database",
                   STR_ARG(scheme));
     else
-        log_error("store: no driver for \"" STR_FMT "://\". Set db_url to "
-                  "\"mysql://user:password@host/database\", \"postgres://user:password@host/database\","
-                  " \"sqlite:///path/to/file.db\", or to \"\" for the embedded database",
-                  STR_ARG(scheme));
+        log_error(
+            "store: no driver for \"" STR_FMT "://\". Set db_url to "
+            "\"mysql://user:password@host/database\", \"postgres://user:password@host/database\","
+            " \"sqlite:///path/to/file.db\", or to \"\" for the embedded database",
+            STR_ARG(scheme));
+    return ERR_UNSUPPORTED;
+}
+
+static enum err refuse_option(struct str scheme, const char *option)
+{
+    log_error("store: this culvert was built without what \"" STR_FMT "://\" needs. Build it with "
+              "\"meson configure -D%s=enabled\", or use another database",
+              STR_ARG(scheme), option);
     return ERR_UNSUPPORTED;
 }
 
@@ -43,10 +69,12 @@ static enum err refuse_part(const char *what)
 static enum err find_driver(struct str scheme, const struct driver **out)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        if (str_ieq(scheme, schemes[i].name)) {
-            *out = schemes[i].driver;
-            return ERR_NONE;
-        }
+        if (!str_ieq(scheme, schemes[i].name))
+            continue;
+        if (!schemes[i].driver)
+            return refuse_option(scheme, schemes[i].option);
+        *out = schemes[i].driver;
+        return ERR_NONE;
     }
     return refuse_scheme(scheme);
 }

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * URLs of databases: scheme://user:password@host:port/name?option=value. Nothing is decoded, as the
- * originals do not; the last '@' ends the password. There are passwords in them: log url_name() only.
+ * originals do not; the last '@' ends the password. There are passwords in them: log url_name()
+ * only.
  */
 #include <culvert/str.h>
 
@@ -21,7 +22,7 @@ struct url {
     struct str host;   /* without brackets */
     struct str socket; /* ?socket=: of the machine itself; PostgreSQL: its folder */
     struct str database;
-    uint64_t port; /* 0: the usual one */
+    uint64_t port;        /* 0: the usual one */
     uint64_t connections; /* ?connections=; 0: as set */
     uint64_t timeout;     /* ?timeout=, seconds for a statement; 0: as set */
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
+#include "store/url.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,9 +126,18 @@ static const struct {
     enum err err;
     const char *says;
 } urls[] = {
-    { "MySQL", "mysql://openser:openserrw@localhost/openser", ERR_UNSUPPORTED, "sqlite://" },
-    { "PostgreSQL", "postgres://a:openserrw@h/d", ERR_UNSUPPORTED, "sqlite://" },
-    { "text files", "text:///etc/openser/dbtext", ERR_UNSUPPORTED, "sqlite://" },
+    { "no driver", "oracle://openser:openserrw@localhost/openser", ERR_UNSUPPORTED, "sqlite://" },
+    { "text files", "text:///etc/openser/dbtext", ERR_UNSUPPORTED, "db.import" },
+    { "no database", "mysql://openser:openserrw@localhost", ERR_SYNTAX, "no name of a database" },
+    { "no port", "postgres://a:openserrw@h:0/d", ERR_SYNTAX, "a port" },
+    { "a large port", "postgres://a:openserrw@h:65536/d", ERR_SYNTAX, "a port" },
+    { "half an address", "postgres://a:openserrw@[::1/d", ERR_SYNTAX, "']'" },
+    { "behind an address", "postgres://a:openserrw@[::1]5432/d", ERR_SYNTAX, "port" },
+    { "another option", "mysql://a:openserrw@h/d?charset=x", ERR_SYNTAX, "an option" },
+    { "no value", "mysql://a:openserrw@h/d?socket", ERR_SYNTAX, "an option" },
+    { "no connections", "mysql://a:openserrw@h/d?connections=0", ERR_SYNTAX, "1 to 32" },
+    { "no time", "mysql://a:openserrw@h/d?timeout=0", ERR_SYNTAX, "seconds" },
+    { "a line break", "mysql://a:openserrw@h/d\n", ERR_SYNTAX, "control character" },
     { "no scheme", "/var/lib/culvert.db", ERR_UNSUPPORTED, "sqlite://" },
     { "no path", "sqlite://", ERR_SYNTAX, "" },
     { "no folder", "sqlite:///nonexistent-folder/x/culvert.db", ERR_IO,
@@ -149,6 +160,75 @@ static void test_urls_that_cannot_be_opened(void **state)
         assert_null(strstr(last_log, "openserrw"));
     }
     rig_fini(&rig);
+}
+
+static const struct {
+    const char *url;
+    struct str user, password, host, database, socket;
+    unsigned port, connections, timeout;
+    const char *name;
+} good_urls[] = {
+    { "mysql://openser:openserrw@localhost/openser",
+      STR_INIT("openser"),
+      STR_INIT("openserrw"),
+      STR_INIT("localhost"),
+      STR_INIT("openser"),
+      { 0 },
+      0,
+      0,
+      0,
+      "MySQL at localhost/openser" },
+    { "postgresql://u:p:@/?w@d%41@[2001:db8::1]:5433/d?timeout=9&connections=2",
+      STR_INIT("u"),
+      STR_INIT("p:@/?w@d%41"),
+      STR_INIT("2001:db8::1"),
+      STR_INIT("d"),
+      { 0 },
+      5433,
+      2,
+      9,
+      "PostgreSQL at 2001:db8::1:5433/d" },
+    { "POSTGRES://u@/d?socket=/run/postgresql",
+      STR_INIT("u"),
+      { 0 },
+      { 0 },
+      STR_INIT("d"),
+      STR_INIT("/run/postgresql"),
+      0,
+      0,
+      0,
+      "PostgreSQL at /run/postgresql/d" },
+    { "mariadb://h:1/d",
+      { 0 },
+      { 0 },
+      STR_INIT("h"),
+      STR_INIT("d"),
+      { 0 },
+      1,
+      0,
+      0,
+      "MySQL at h:1/d" },
+};
+
+static void test_parts_of_urls(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof good_urls / sizeof good_urls[0]; i++) {
+        char name[URL_NAME_MAX];
+        struct url url;
+
+        print_message("%s\n", good_urls[i].url);
+        assert_int_equal(url_parse(str_of(good_urls[i].url), &url), ERR_NONE);
+        assert_true(str_eq(url.user, good_urls[i].user));
+        assert_true(str_eq(url.password, good_urls[i].password));
+        assert_true(str_eq(url.host, good_urls[i].host));
+        assert_true(str_eq(url.database, good_urls[i].database));
+        assert_true(str_eq(url.socket, good_urls[i].socket));
+        assert_int_equal(url.port, good_urls[i].port);
+        assert_int_equal(url.connections, good_urls[i].connections);
+        assert_int_equal(url.timeout, good_urls[i].timeout);
+        assert_string_equal(url_name(&url, name), good_urls[i].name);
+    }
 }
 
 static void write_file(const char *path, const char *bytes, size_t count)
@@ -288,7 +368,8 @@ static void test_what_no_database_takes_is_refused(void **state)
 
         print_message("%s\n", bytes[i].what);
         assert_int_equal(store_run(rig.store, STR("SELECT ?"), &value, 1, NULL, NULL), want);
-        assert_int_equal(store_query(rig.store, NULL, STR("SELECT ?"), &value, 1, NULL, NULL), want);
+        assert_int_equal(store_query(rig.store, NULL, STR("SELECT ?"), &value, 1, NULL, NULL),
+                         want);
     }
     assert_int_equal(rig_run(&rig, "SELECT '\xff'"), ERR_SYNTAX);
     rig_fini(&rig);
@@ -417,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_tables_that_are_there_stay_as_they_are),
         cmocka_unit_test(test_foreign_database_gets_no_tables),
         cmocka_unit_test(test_urls_that_cannot_be_opened),
+        cmocka_unit_test(test_parts_of_urls),
         cmocka_unit_test(test_damaged_file_is_refused_by_name),
         cmocka_unit_test(test_parameters_come_back_as_they_were),
         cmocka_unit_test(test_what_no_database_takes_is_refused),

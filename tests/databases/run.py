@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a test program against each kind of database, each a real one that exists for this only.
+
+usage: run.py PROGRAM [KIND...]      KIND: sqlite, postgres, mysql; all when none is named
+
+The program is called with the URL and the command that controls the server ("" for SQLite).
+"""
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+from server import KINDS, missing_programs, servant
+
+SKIPPED = 77
+
+
+def test_server(program, kind, folder):
+    server = KINDS[kind](folder / kind)
+    try:
+        server.create()
+        control = f'{sys.executable} {pathlib.Path(__file__).with_name("server.py")} {kind} {server.folder}'
+        return subprocess.run([program, server.url, control], capture_output=True, text=True)
+    finally:
+        server.destroy()
+
+
+def test_sqlite(program, kind, folder):
+    return subprocess.run([program, f'sqlite://{folder}/culvert.db', ''], capture_output=True, text=True)
+
+
+def run_kind(program, kind, folder):
+    done = (test_sqlite if kind == 'sqlite' else test_server)(program, kind, folder)
+    return kind, done.returncode, done.stdout + done.stderr
+
+
+@contextlib.contextmanager
+def test_folder():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix='culvert-databases-'))
+    _, owner = servant()
+    if owner:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    os.chmod(folder, 0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(program, *kinds):
+    kinds = kinds or ('sqlite', *KINDS)
+    able = [kind for kind in kinds if kind == 'sqlite' or not missing_programs(kind)]
+    failed = False
+    with test_folder() as folder, ThreadPoolExecutor() as pool:
+        for kind, code, output in pool.map(lambda kind: run_kind(program, kind, folder), able):
+            print(f'--- {kind}: {"ok" if code == 0 else f"failed ({code})"}\n{output}')
+            failed |= code != 0
+    for kind in set(kinds) - set(able):
+        print(f'--- {kind}: not here: {" ".join(missing_programs(kind))}')
+    return 1 if failed else 0 if len(able) == len(kinds) else SKIPPED
+
+
+if __name__ == '__main__':
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))
