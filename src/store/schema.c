@@ -140,6 +140,15 @@ static const struct table_schema tables[] = {
         TIME(last_modified, EPOCH)
         UNIQUE("username, domain, grp"),
         NO_INDEX),
+    TABLE(dispatcher, 4,
+        ID
+        NUMBER(setid, 0)
+        TEXT(destination, 192)
+        NUMBER(flags, 0)
+        NUMBER(priority, 0)
+        TEXT(attrs, 128)
+        TEXT(description, 64),
+        NO_INDEX),
     TABLE(re_grp, 1,
         ID
         TEXT(reg_exp, 128)

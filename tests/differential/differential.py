@@ -52,7 +52,7 @@ class CaseFile:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.lines = self.path.read_text().split('\n')
-        self.dialect, self.message, self.head, self.sql, self.cases = 'kamailio', 'invite', [], [], []
+        self.dialect, self.message, self.head, self.sql, self.cases, self.files = 'kamailio', 'invite', [], [], [], {}
         self.read()
 
     def read(self):
@@ -75,6 +75,9 @@ class CaseFile:
                 self.head.append(line[2:])
             elif line.startswith('sql '):
                 self.sql.append(line[4:])
+            elif line.startswith('file '):
+                _, name, text = line.split(None, 2)
+                self.files[name] = self.files.get(name, '') + text + '\n'
             elif line.strip() and not line.startswith('#'):
                 sys.exit(f'{self.path}:{number + 1}: neither a case nor a head line: {line}')
 
@@ -94,6 +97,10 @@ class CaseFile:
             for statement in self.sql:
                 database.execute(statement)
             database.commit()
+
+    def put_files(self, folder):
+        for name, text in self.files.items():
+            (pathlib.Path(folder) / name).write_text(text)
 
     def request(self):
         return (HERE / 'messages' / f'{self.message}.sip').read_text()
@@ -177,6 +184,7 @@ def outcomes(case_file, cases, script, command):
         path = pathlib.Path(folder) / 'script.cfg'
         path.write_text(script.replace('@FOLDER@', folder))
         case_file.make_database(pathlib.Path(folder))
+        case_file.put_files(folder)
         with open(pathlib.Path(folder) / 'log', 'w+') as log:
             server = Server(command(path, port, folder), log)
             try:

@@ -47,6 +47,7 @@ static const struct {
     { "missed_calls", 3, "id, method, from_tag, to_tag, callid, sip_code, sip_reason, time" },
     { "uri", 1, "id, username, domain, uri_user, last_modified" },
     { "dbaliases", 1, "id, alias_username, alias_domain, username, domain" },
+    { "dispatcher", 4, "setid, destination, flags, priority, attrs, description" },
     { "grp", 2, "id, username, domain, grp, last_modified" },
     { "re_grp", 1, "id, reg_exp, group_id" },
     { "speed_dial", 2,
