@@ -26,7 +26,10 @@ MUST_USE enum err subst_compile(struct arena *arena, struct str text, const stru
 /* One part of a text that is replaced. */
 typedef enum err subst_replaced_fn(void *context, struct str old, struct str replacement);
 
-/* Calls `replaced` for each match. ERR_NOT_FOUND: there was none. */
+/*
+ * Calls `replaced` for each match. ERR_NOT_FOUND: there was none. ERR_UNSUPPORTED: one of nothing at
+ * all, as of /^/; scripts know that such rules do nothing.
+ */
 MUST_USE enum err subst_each(struct run *run, const struct subst *subst, struct str text,
                              subst_replaced_fn *replaced, void *context);
 /* The text with the replacements, in the run's arena. ERR_NOT_FOUND: nothing matches. */

@@ -246,6 +246,8 @@ enum err subst_each(struct run *run, const struct subst *subst, struct str text,
         const char *end = groups[0].ptr + groups[0].len;
         struct str replacement;
 
+        if (!groups[0].len)
+            return ERR_UNSUPPORTED;
         for (unsigned i = 0; i < REGEX_GROUPS; i++)
             leave_line_end(&groups[i], text);
         err = write_replacement(&w, run, subst, groups);
@@ -255,7 +257,6 @@ enum err subst_each(struct run *run, const struct subst *subst, struct str text,
             err = replaced(context, groups[0], replacement);
         if (err || !subst->is_global)
             return err;
-        end += groups[0].len == 0;
         if (end >= text.ptr + text.len)
             return ERR_NONE;
         text = str_between(end, text.ptr + text.len);

@@ -331,7 +331,7 @@ static bool parse_rule(struct lexer *l, struct str text, struct substitution *ou
 static void add_subst(struct lexer *l, const struct substitution *rule, struct span span)
 {
     struct unit *unit = l->unit;
-    struct subst *subst = unit_alloc(unit, &unit->scratch, sizeof *subst), **link = &unit->substs;
+    struct text_rule *subst = unit_alloc(unit, &unit->scratch, sizeof *subst), **link = &unit->substs;
     char why[100] = "";
 
     if (!subst)
@@ -384,10 +384,10 @@ struct str preprocess_text(struct unit *unit, struct str text)
     if (!unit->substs || text.len == 0)
         return text;
     buffer = malloc(TEXT_MAX);
-    for (const struct subst *subst = unit->substs; buffer && subst; subst = subst->next) {
+    for (const struct text_rule *subst = unit->substs; buffer && subst; subst = subst->next) {
         struct writer w = writer_over(buffer, TEXT_MAX);
 
-        if (substitution_write(&w, &subst->rule, subst->regex, text))
+        if (!substitution_write(&w, &subst->rule, subst->regex, text))
             text = unit_copy(unit, &unit->scratch, writer_text(&w));
     }
     if (!buffer)

@@ -15,32 +15,42 @@ bool substitution_parse(struct str text, struct substitution *out)
     return true;
 }
 
+static char escaped(char c)
+{
+    static const char letters[] = "nrt", meanings[] = "\n\r\t";
+    const char *letter = strchr(letters, c);
+
+    return letter ? meanings[letter - letters] : c;
+}
+
 static void write_replacement(struct writer *w, struct str text, const struct str *groups)
 {
     for (size_t i = 0; i < text.len; i++) {
         char next = i + 1 < text.len ? text.ptr[i + 1] : '\0';
 
-        if (text.ptr[i] == '\\' && next >= '0' && next <= '9')
+        if (text.ptr[i] != '\\' || !next)
+            write_char(w, text.ptr[i]);
+        else if (next >= '0' && next <= '9')
             write_str(w, groups[text.ptr[++i] - '0']);
         else
-            write_char(w, text.ptr[i]);
+            write_char(w, escaped(text.ptr[++i]));
     }
 }
 
-bool substitution_write(struct writer *w, const struct substitution *substitution,
-                        const struct regex *regex, struct str text)
+enum err substitution_write(struct writer *w, const struct substitution *substitution,
+                            const struct regex *regex, struct str text)
 {
     struct str groups[REGEX_GROUPS];
-    bool has_matched = false;
+    enum err err = ERR_NOT_FOUND;
 
-    while (regex_match(regex, text, groups) && groups[0].len) {
-        has_matched = true;
+    while ((err || substitution->is_global) && regex_match(regex, text, groups)) {
+        if (!groups[0].len)
+            return ERR_UNSUPPORTED;
+        err = ERR_NONE;
         write_str(w, str_between(text.ptr, groups[0].ptr));
         write_replacement(w, substitution->replacement, groups);
         text = str_between(groups[0].ptr + groups[0].len, text.ptr + text.len);
-        if (!substitution->is_global)
-            break;
     }
     write_str(w, text);
-    return has_matched;
+    return err;
 }

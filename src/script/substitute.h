@@ -13,6 +13,9 @@ struct substitution {
 
 /* Borrows the text. False when it has not the form. */
 bool substitution_parse(struct str text, struct substitution *out);
-/* Writes the text with what matches replaced; false when nothing does: it is written unchanged. */
-bool substitution_write(struct writer *w, const struct substitution *substitution,
-                        const struct regex *regex, struct str text);
+/*
+ * Writes the text with what matches replaced. ERR_NOT_FOUND: nothing does, it is written unchanged.
+ * ERR_UNSUPPORTED: the pattern matches no text at all in some place, which is never replaced.
+ */
+MUST_USE enum err substitution_write(struct writer *w, const struct substitution *substitution,
+                                     const struct regex *regex, struct str text);

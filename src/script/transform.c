@@ -14,6 +14,7 @@ struct transform {
     struct transform *next;
     const struct transform_row *row;
     struct transform_arg args[TRANSFORM_ARGS_MAX];
+    const void *object; /* what row->prepare made of the arguments */
     uint8_t arg_count;
     bool is_openser;
 };
@@ -22,6 +23,7 @@ static const struct transform_row *const tables[] = {
     transform_text_rows,
     transform_code_rows,
     transform_uri_rows,
+    transform_subst_rows,
 };
 
 enum {
@@ -67,33 +69,48 @@ static bool ends_arg(char c)
     return c == ',' || c == '}';
 }
 
-static size_t measure_arg(struct str text, bool takes_rest)
+static size_t measure_arg(struct str text)
 {
     size_t len = 0;
 
-    if (text.len > 1 && text.ptr[0] == ',' && ends_arg(text.ptr[1]) && !takes_rest)
+    if (text.len > 1 && text.ptr[0] == ',' && ends_arg(text.ptr[1]))
         return 1;
-    while (len < text.len && (takes_rest ? text.ptr[len] != '}' : !ends_arg(text.ptr[len])))
+    while (len < text.len && !ends_arg(text.ptr[len]))
         len++;
     return len;
+}
+
+static void skip_blanks(struct str *rest)
+{
+    while (rest->len && rest->ptr[0] == ' ')
+        *rest = str_skip(*rest, 1);
+}
+
+static bool has_bit(unsigned bits, unsigned index)
+{
+    return bits & 1u << index;
 }
 
 /* arg = variable | text up to "," or "}"; a lone "," is itself */
 static bool read_arg(struct unit *unit, struct span span, struct str *rest, unsigned depth,
                      struct transform *transform)
 {
-    struct transform_arg *arg = &transform->args[transform->arg_count];
-    size_t len;
+    unsigned index = transform->arg_count;
+    struct transform_arg *arg = &transform->args[index];
+    struct str text = *rest;
 
-    while (rest->len && rest->ptr[0] == ' ')
-        *rest = str_skip(*rest, 1);
+    if (!has_bit(transform->row->char_args, index))
+        skip_blanks(rest);
     if (rest->len > 1 && rest->ptr[0] == '$') {
         arg->variable = variable_read(unit, span, rest, depth);
+        skip_blanks(rest);
         return arg->variable;
     }
-    len = measure_arg(*rest, transform->row->takes_rest);
-    arg->text = unit_copy(unit, unit->keep, (struct str){ rest->ptr, len });
-    *rest = str_skip(*rest, len);
+    text = (struct str){ rest->ptr, measure_arg(*rest) };
+    *rest = str_skip(*rest, text.len);
+    if (has_bit(transform->row->number_args, index))
+        text = str_trim(text);
+    arg->text = unit_copy(unit, unit->keep, text);
     return true;
 }
 
@@ -120,11 +137,33 @@ static bool check_numbers(struct unit *unit, struct span span, const struct tran
     for (unsigned i = 0; i < transform->arg_count; i++) {
         const struct transform_arg *arg = &transform->args[i];
 
-        if (!(transform->row->number_args & 1u << i) || arg->variable ||
+        if (!has_bit(transform->row->number_args, i) || arg->variable ||
             !str_to_int(arg->text, INT64_MIN, INT64_MAX, &number))
             continue;
         report_error(unit, span, "\"" STR_FMT "\" is not the number that {" STR_FMT "." STR_FMT "} needs",
                      STR_ARG(arg->text), STR_ARG(transform->row->class), STR_ARG(transform->row->name));
+        return false;
+    }
+    return true;
+}
+
+/* One character, or one behind a backslash. */
+static bool is_char(struct str text)
+{
+    return text.len == 1 || (text.len == 2 && text.ptr[0] == '\\');
+}
+
+static bool check_chars(struct unit *unit, struct span span, const struct transform *transform)
+{
+    for (unsigned i = 0; i < transform->arg_count; i++) {
+        const struct transform_arg *arg = &transform->args[i];
+
+        if (!has_bit(transform->row->char_args, i) || arg->variable || transform->is_openser ||
+            is_char(arg->text))
+            continue;
+        report_error(unit, span, "{" STR_FMT "." STR_FMT "} needs one character, not \"" STR_FMT "\"",
+                     STR_ARG(transform->row->class), STR_ARG(transform->row->name),
+                     STR_ARG(arg->text));
         return false;
     }
     return true;
@@ -135,11 +174,22 @@ static bool check_args(struct unit *unit, struct span span, const struct transfo
     const struct transform_row *row = transform->row;
 
     if (transform->arg_count >= row->min_args && transform->arg_count <= row->max_args)
-        return check_numbers(unit, span, transform);
+        return check_numbers(unit, span, transform) && check_chars(unit, span, transform);
     report_error(unit, span, "{" STR_FMT "." STR_FMT "} takes %u to %u parameters, not %u",
                  STR_ARG(row->class), STR_ARG(row->name), row->min_args, row->max_args,
                  transform->arg_count);
     return false;
+}
+
+static struct transform *close_transform(struct unit *unit, struct span span, struct str *rest,
+                                         struct str name, struct transform *transform)
+{
+    if (rest->len && rest->ptr[0] == '}') {
+        *rest = str_skip(*rest, 1);
+        return transform;
+    }
+    report_error(unit, span, "a '}' is missing behind {" STR_FMT, STR_ARG(name));
+    return NULL;
 }
 
 /* transformation = "{" class "." name *( "," arg ) "}" */
@@ -159,13 +209,13 @@ struct transform *transform_read(struct unit *unit, struct span span, struct str
     *rest = str_skip(*rest, len);
     if (!str_split(name, '.', &class, &member) || !(transform->row = find_row(class, member)))
         return fail_unknown(unit, span, name);
-    if (!read_args(unit, span, rest, depth, transform))
+    if (transform->row->prepare)
+        return transform->row->prepare(unit, span, rest, &transform->object)
+                   ? close_transform(unit, span, rest, name, transform)
+                   : NULL;
+    if (!read_args(unit, span, rest, depth, transform) ||
+        !close_transform(unit, span, rest, name, transform))
         return NULL;
-    if (rest->len == 0 || rest->ptr[0] != '}') {
-        report_error(unit, span, "a '}' is missing behind {" STR_FMT, STR_ARG(name));
-        return NULL;
-    }
-    *rest = str_skip(*rest, 1);
     return check_args(unit, span, transform) ? transform : NULL;
 }
 
@@ -204,6 +254,7 @@ static enum err apply_one(struct run *run, const struct transform *transform, st
         .run = run,
         .arena = run->arena,
         .row = transform->row,
+        .object = transform->object,
         .value = value,
         .is_openser = transform->is_openser,
         .out = &out,

@@ -39,22 +39,21 @@ static enum err s_encode_hexa(struct transform_call *call)
     return transform_close(call, &w);
 }
 
+/* A digit too many at the end counts for nothing. */
 static enum err s_decode_hexa(struct transform_call *call)
 {
     struct str text = call->text;
     struct writer w;
     enum err err = transform_open(call, text.len / 2, &w);
 
-    if (err || text.len % 2)
-        return err ? err : ERR_SYNTAX;
-    for (size_t i = 0; i < text.len; i += 2) {
+    for (size_t i = 0; !err && i + 1 < text.len; i += 2) {
         int high = char_hex(text.ptr[i]), low = char_hex(text.ptr[i + 1]);
 
         if (high < 0 || low < 0)
             return ERR_SYNTAX;
         write_char(&w, (char)(high * 16 + low));
     }
-    return transform_close(call, &w);
+    return err ? err : transform_close(call, &w);
 }
 
 /* ---- escapes ---- */
@@ -133,7 +132,7 @@ static enum err s_unescape_common(struct transform_call *call)
 static bool is_unreserved(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           is_one_of(c, "-_.!~*'()");
+           is_one_of(c, "-_.~");
 }
 
 /*
@@ -216,6 +215,8 @@ static enum err s_decode_base64(struct transform_call *call)
     struct writer w;
     enum err err = transform_open(call, call->text.len, &w);
 
+    if (call->row->variant == BASE64_PLAIN && call->text.len % 4)
+        return ERR_SYNTAX;
     if (!err)
         err = write_from_base64(&w, call->text, call->row->variant);
     return err ? err : transform_close(call, &w);
@@ -369,10 +370,10 @@ const struct transform_row transform_code_rows[] = {
     ROW("decode.hexa", s_decode_hexa, .variant = 0),
     ROW("escape.common", s_escape_common, .variant = 0),
     ROW("unescape.common", s_unescape_common, .variant = 0),
-    ROW("escape.user", s_escape_percent, .parameter = STR_INIT("&=+$,;?/"),
+    ROW("escape.user", s_escape_percent, .parameter = STR_INIT("!*'()&=+$,;?"),
         .refuses_controls = true),
     ROW("unescape.user", s_unescape_percent, .variant = 0),
-    ROW("escape.param", s_escape_percent, .parameter = STR_INIT("[]/:&+$"),
+    ROW("escape.param", s_escape_percent, .parameter = STR_INIT("!*'()[]/:&+$"),
         .refuses_controls = true),
     ROW("unescape.param", s_unescape_percent, .variant = 0),
     ROW("urlencode.param", s_escape_percent, .parameter = STR_INIT("")),

@@ -5,8 +5,7 @@
 #include "script/transform_row.h"
 
 enum {
-    SUBSTITUTED_MAX = 4096, /* bytes of what {re.subst} gives */
-    LINE_WIDTH_MAX = 1024,  /* of {s.fmtlines}, and of what stands in front */
+    LINE_WIDTH_MAX = 1024, /* of {s.fmtlines}, and of what stands in front */
 };
 
 static bool is_blank(char c)
@@ -46,6 +45,7 @@ static enum err s_len(struct transform_call *call)
     return transform_give_number(call, (int64_t)call->text.len);
 }
 
+/* The text stays as it was written: "+12" is 12. */
 static enum err s_int(struct transform_call *call)
 {
     int64_t number;
@@ -53,8 +53,12 @@ static enum err s_int(struct transform_call *call)
 
     if (call->value->is_int)
         return transform_give_number(call, call->value->number);
-    err = str_to_int(str_trim(call->text), INT64_MIN, INT64_MAX, &number);
-    return err ? err : transform_give_number(call, number);
+    err = str_to_int(call->text, INT32_MIN, INT32_MAX, &number);
+    if (err)
+        return err;
+    *call->out = value_of_both(call->text, number);
+    call->out->is_int = true;
+    return ERR_NONE;
 }
 
 /*
@@ -90,7 +94,7 @@ static int64_t count_char(struct str text, char c)
 /* {s.select,n,c}: the n-th field between the separators; negative counts from the end */
 static enum err s_select(struct transform_call *call)
 {
-    char separator = call->arg_count > 1 ? separator_of(call->args[1]) : ',';
+    char separator = separator_of(call->args[1]);
     struct str rest = call->text, field = call->text;
     int64_t index = call->numbers[0], fields = count_char(rest, separator) + 1;
 
@@ -210,10 +214,11 @@ static enum err s_replace(struct transform_call *call)
 static enum err s_unquote(struct transform_call *call)
 {
     struct str text = call->text;
-    char open = call->row->variant ? '<' : '"', close = call->row->variant ? '>' : '"';
+    const char *pairs = call->row->variant ? "<>" : "\"\"''";
 
-    if (text.len > 1 && text.ptr[0] == open && text.ptr[text.len - 1] == close)
-        text = (struct str){ text.ptr + 1, text.len - 2 };
+    for (const char *pair = pairs; text.len > 1 && *pair; pair += 2)
+        if (text.ptr[0] == pair[0] && text.ptr[text.len - 1] == pair[1])
+            return transform_give(call, (struct str){ text.ptr + 1, text.len - 2 });
     return transform_give(call, text);
 }
 
@@ -294,26 +299,6 @@ static enum err s_prefixes(struct transform_call *call)
     return err ? err : transform_close(call, &w);
 }
 
-/* {re.subst,/pattern/replacement/flags} */
-static enum err re_subst(struct transform_call *call)
-{
-    struct substitution rule;
-    struct regex *regex;
-    struct writer w;
-    enum err err;
-
-    if (!substitution_parse(call->args[0], &rule))
-        return ERR_SYNTAX;
-    err = regex_compile(rule.pattern, rule.regex_flags, &regex, NULL, 0);
-    if (err)
-        return err;
-    err = transform_open(call, SUBSTITUTED_MAX, &w);
-    if (!err)
-        substitution_write(&w, &rule, regex, call->text);
-    regex_destroy(regex);
-    return err ? err : transform_close(call, &w);
-}
-
 /* ---- lines ---- */
 
 static bool next_line(struct str *rest, struct str *line)
@@ -341,6 +326,8 @@ static int64_t count_lines(struct str text)
 
 static enum err line_count(struct transform_call *call)
 {
+    if (!call->is_openser && str_is_empty(call->text))
+        return ERR_NOT_FOUND;
     return transform_give_number(call, count_lines(call->text));
 }
 
@@ -446,7 +433,7 @@ const struct transform_row transform_text_rows[] = {
     ROW("s", "len", s_len, 0, 0, .variant = 0),
     ROW("s", "int", s_int, 0, 0, .variant = 0),
     ROW("s", "substr", s_substr, 2, 2, .variant = 0, .number_args = 3),
-    ROW("s", "select", s_select, 1, 2, .variant = 0, .number_args = 1),
+    ROW("s", "select", s_select, 2, 2, .number_args = 1, .char_args = 2),
     ROW("s", "tolower", s_tolower, 0, 0, .variant = 0),
     ROW("s", "toupper", s_tolower, 0, 0, .variant = 1),
     ROW("s", "numeric", s_keep, 0, 0, .variant = KEEP_DIGITS),
@@ -471,7 +458,6 @@ const struct transform_row transform_text_rows[] = {
     ROW("s", "prefixes.quoted", s_prefixes, 0, 1, .variant = 1, .number_args = 1),
     ROW("s", "fmtlines", s_fmtlines, 2, 2, .variant = 0, .number_args = 3),
     ROW("s", "fmtlinet", s_fmtlines, 2, 2, .variant = 1, .number_args = 3),
-    ROW("re", "subst", re_subst, 1, 1, .takes_rest = true),
     ROW("line", "count", line_count, 0, 0, .variant = 0),
     ROW("line", "at", line_at, 1, 1, .variant = 0, .number_args = 1),
     ROW("line", "sw", line_starts_with, 1, 1, .variant = 0),

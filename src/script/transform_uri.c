@@ -75,7 +75,7 @@ enum shape {
     SHAPE_AOR,       /* scheme:user@host */
     SHAPE_URI,       /* with the port and the transport */
     SHAPE_NEXT_HOP,  /* the same without the user */
-    SHAPE_TO_SOCKET, /* transport:host:port */
+    SHAPE_TO_SOCKET, /* transport:host:port, when both are in the URI */
 };
 
 static enum err uri_shape(struct transform_call *call)
@@ -91,10 +91,9 @@ static enum err uri_shape(struct transform_call *call)
         return err;
     transport = sip_param_value(uri.params, STR("transport"));
     if (call->row->variant == SHAPE_TO_SOCKET) {
-        write_str(&w, transport.len ? transport : uri.scheme == URI_SIPS ? STR("tls") : STR("udp"));
-        write_str(&w, STR(":"));
-        write_str(&w, uri.host);
-        write_fmt(&w, ":%u", sip_uri_port(&uri));
+        if (!transport.len || !uri.has_port)
+            return ERR_NOT_FOUND;
+        write_fmt(&w, STR_FMT ":" STR_FMT ":%u", STR_ARG(transport), STR_ARG(uri.host), uri.port);
         return transform_close(call, &w);
     }
     write_str(&w, scheme_text(&uri));
@@ -144,6 +143,70 @@ static enum err urialias_decode(struct transform_call *call)
     if (!err && transport != ALIAS_UDP)
         err = str_print(call->arena, &text, STR_FMT ";transport=" STR_FMT, STR_ARG(text),
                         STR_ARG(transport_traits((enum transport)(transport - ALIAS_UDP))->param_name));
+    return err ? err : transform_give(call, text);
+}
+
+/* ---- sockets: [ proto ":" ] host [ ":" port ] ---- */
+
+enum sock_part {
+    SOCK_HOST,
+    SOCK_PORT,
+    SOCK_PROTO,
+};
+
+struct sock {
+    struct str proto, host, port;
+};
+
+/* Where the port begins: behind the last ':' that is not in brackets. */
+static bool split_port(struct str text, struct str *host, struct str *port)
+{
+    const char *colon = text.len ? memrchr(text.ptr, ':', text.len) : NULL;
+    const char *bracket = text.len ? memrchr(text.ptr, ']', text.len) : NULL;
+
+    if (!colon || (bracket && bracket > colon))
+        return false;
+    *host = str_between(text.ptr, colon);
+    *port = str_between(colon + 1, text.ptr + text.len);
+    return true;
+}
+
+static enum err parse_sock(struct str text, struct sock *out)
+{
+    struct str proto, rest;
+    enum transport transport;
+    uint64_t port;
+
+    *out = (struct sock){ .host = text };
+    if (str_split(text, ':', &proto, &rest) && !transport_find(proto, &transport))
+        *out = (struct sock){ .proto = proto, .host = rest };
+    if (split_port(out->host, &out->host, &out->port) && str_to_uint(out->port, 1, 65535, &port))
+        return ERR_SYNTAX;
+    return ERR_NONE;
+}
+
+static enum err sock_part(struct transform_call *call)
+{
+    struct sock sock;
+    enum err err = parse_sock(call->text, &sock);
+
+    if (err)
+        return err;
+    if (call->row->variant == SOCK_HOST)
+        return transform_give(call, sock.host);
+    return transform_give(call, call->row->variant == SOCK_PORT ? sock.port : sock.proto);
+}
+
+static enum err sock_uri(struct transform_call *call)
+{
+    struct sock sock;
+    struct str text;
+    enum err err = parse_sock(call->text, &sock);
+
+    if (!err)
+        err = str_print(call->arena, &text, "sip:" STR_FMT "%s" STR_FMT "%s" STR_FMT,
+                        STR_ARG(sock.host), sock.port.len ? ":" : "", STR_ARG(sock.port),
+                        sock.proto.len ? ";transport=" : "", STR_ARG(sock.proto));
     return err ? err : transform_give(call, text);
 }
 
@@ -197,20 +260,22 @@ enum param_question {
     PARAM_IN,
 };
 
+/* The last of that name counts. */
 static enum err param_by_name(struct transform_call *call)
 {
     char separator = param_separator(call, 1);
-    struct str rest = call->text;
+    struct str rest = call->text, value = STR("");
     struct parameter parameter;
+    bool is_there = false;
 
     while (next_param(&rest, separator, &parameter)) {
         if (!str_ieq(parameter.name, call->args[0]))
             continue;
-        return call->row->variant == PARAM_IN ? transform_give_number(call, 1)
-                                              : transform_give(call, parameter.value);
+        value = parameter.value;
+        is_there = true;
     }
-    return call->row->variant == PARAM_IN ? transform_give_number(call, 0)
-                                          : transform_give(call, STR(""));
+    return call->row->variant == PARAM_IN ? transform_give_number(call, is_there)
+                                          : transform_give(call, value);
 }
 
 static int64_t count_params(struct str rest, char separator)
@@ -246,60 +311,93 @@ static enum err param_by_index(struct transform_call *call)
 
 static enum err param_count(struct transform_call *call)
 {
+    if (!call->is_openser && str_is_empty(call->text))
+        return ERR_NOT_FOUND;
     return transform_give_number(call, count_params(call->text, param_separator(call, 0)));
 }
 
 /* ---- name-addr: the body of From, To, Contact ---- */
 
-enum nameaddr_part {
-    NAMEADDR_NAME,
-    NAMEADDR_BEFORE, /* all that stands before the '<' */
-    NAMEADDR_URI,
-    NAMEADDR_USER,
-    NAMEADDR_HOST,
-    NAMEADDR_PARAMS,
-    NAMEADDR_TAG,
-};
-
-static struct str nameaddr_text(const struct sip_nameaddr *nameaddr, enum nameaddr_part part)
+/* Up to the '<' that no quotes hide; the whole text without one. */
+static struct str before_bracket(struct str text)
 {
-    switch (part) {
-    case NAMEADDR_NAME:
-        return nameaddr->display;
-    case NAMEADDR_BEFORE:
-        return nameaddr->display.len
-                   ? str_between(nameaddr->display.ptr, nameaddr->uri.text.ptr - 1)
-                   : STR("");
-    case NAMEADDR_URI:
-        return nameaddr->uri.text;
-    case NAMEADDR_USER:
-        return nameaddr->uri.user;
-    case NAMEADDR_HOST:
-        return nameaddr->uri.host;
-    case NAMEADDR_PARAMS:
-        return nameaddr->params;
-    case NAMEADDR_TAG:
-        return sip_param_value(nameaddr->params, STR("tag"));
+    bool is_quoted = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_quoted && text.ptr[i] == '\\')
+            i++;
+        else if (text.ptr[i] == '"')
+            is_quoted = !is_quoted;
+        else if (text.ptr[i] == '<' && !is_quoted)
+            return (struct str){ text.ptr, i };
     }
-    return STR("");
+    return text;
 }
 
-static enum err nameaddr_part(struct transform_call *call)
-{
-    struct sip_nameaddr nameaddr;
-    enum err err = sip_nameaddr_parse(call->text, &nameaddr);
+/* What {nameaddr.…} sees: name "<" uri ">", else a URI alone. */
+struct bracketed {
+    struct str name, uri;
+    size_t len;
+};
 
-    return err ? err : transform_give(call, nameaddr_text(&nameaddr, call->row->variant));
+static struct bracketed find_brackets(struct str text)
+{
+    struct str name = before_bracket(text), uri, rest;
+
+    if (name.len < text.len && str_split(str_skip(text, name.len + 1), '>', &uri, &rest))
+        return (struct bracketed){ name, uri, name.len + uri.len + 2 };
+    return (struct bracketed){ STR(""), text, text.len };
+}
+
+static enum err nameaddr_name(struct transform_call *call)
+{
+    return transform_give(call, find_brackets(call->text).name);
+}
+
+static enum err nameaddr_uri(struct transform_call *call)
+{
+    return transform_give(call, find_brackets(call->text).uri);
 }
 
 static enum err nameaddr_len(struct transform_call *call)
 {
-    struct sip_nameaddr nameaddr;
-    enum err err = sip_nameaddr_parse(call->text, &nameaddr);
-    size_t len = err || !nameaddr.params.len ? call->text.len
-                                             : (size_t)(nameaddr.params.ptr - call->text.ptr) - 1;
+    return transform_give_number(call, (int64_t)find_brackets(call->text).len);
+}
 
-    return err ? err : transform_give_number(call, (int64_t)len);
+enum tobody_part {
+    TOBODY_DISPLAY,
+    TOBODY_URI,
+    TOBODY_USER,
+    TOBODY_HOST,
+    TOBODY_PARAMS,
+    TOBODY_TAG,
+};
+
+static struct str tobody_text(const struct sip_nameaddr *body, enum tobody_part part)
+{
+    switch (part) {
+    case TOBODY_DISPLAY:
+        return body->display;
+    case TOBODY_URI:
+        return body->uri.text;
+    case TOBODY_USER:
+        return body->uri.user;
+    case TOBODY_HOST:
+        return body->uri.host;
+    case TOBODY_PARAMS:
+        return body->params;
+    case TOBODY_TAG:
+        return sip_param_value(body->params, STR("tag"));
+    }
+    return STR("");
+}
+
+static enum err tobody_part(struct transform_call *call)
+{
+    struct sip_nameaddr body;
+    enum err err = sip_nameaddr_parse(call->text, &body);
+
+    return err ? err : transform_give(call, tobody_text(&body, call->row->variant));
 }
 
 #define ROW(class, name, function, min, max, ...)                                                  \
@@ -330,19 +428,23 @@ const struct transform_row transform_uri_rows[] = {
     ROW("uri", "tosocket", uri_shape, 0, 0, .variant = SHAPE_TO_SOCKET),
     ROW("urialias", "encode", urialias_encode, 0, 0, .variant = 0),
     ROW("urialias", "decode", urialias_decode, 0, 0, .variant = 0),
+    ROW("sock", "host", sock_part, 0, 0, .variant = SOCK_HOST),
+    ROW("sock", "port", sock_part, 0, 0, .variant = SOCK_PORT),
+    ROW("sock", "proto", sock_part, 0, 0, .variant = SOCK_PROTO),
+    ROW("sock", "touri", sock_uri, 0, 0, .variant = 0),
     ROW("param", "value", param_by_name, 1, 2, .variant = PARAM_VALUE),
     ROW("param", "in", param_by_name, 1, 2, .variant = PARAM_IN),
     ROW("param", "name", param_by_index, 1, 2, .variant = HALF_NAME, .number_args = 1),
     ROW("param", "valueat", param_by_index, 1, 2, .variant = HALF_VALUE, .number_args = 1),
     ROW("param", "count", param_count, 0, 1, .variant = 0),
-    ROW("nameaddr", "name", nameaddr_part, 0, 0, .variant = NAMEADDR_BEFORE),
-    ROW("nameaddr", "uri", nameaddr_part, 0, 0, .variant = NAMEADDR_URI),
+    ROW("nameaddr", "name", nameaddr_name, 0, 0, .variant = 0),
+    ROW("nameaddr", "uri", nameaddr_uri, 0, 0, .variant = 0),
     ROW("nameaddr", "len", nameaddr_len, 0, 0, .variant = 0),
-    ROW("tobody", "uri", nameaddr_part, 0, 0, .variant = NAMEADDR_URI),
-    ROW("tobody", "tag", nameaddr_part, 0, 0, .variant = NAMEADDR_TAG),
-    ROW("tobody", "user", nameaddr_part, 0, 0, .variant = NAMEADDR_USER),
-    ROW("tobody", "host", nameaddr_part, 0, 0, .variant = NAMEADDR_HOST),
-    ROW("tobody", "params", nameaddr_part, 0, 0, .variant = NAMEADDR_PARAMS),
-    ROW("tobody", "display", nameaddr_part, 0, 0, .variant = NAMEADDR_NAME),
+    ROW("tobody", "uri", tobody_part, 0, 0, .variant = TOBODY_URI),
+    ROW("tobody", "tag", tobody_part, 0, 0, .variant = TOBODY_TAG),
+    ROW("tobody", "user", tobody_part, 0, 0, .variant = TOBODY_USER),
+    ROW("tobody", "host", tobody_part, 0, 0, .variant = TOBODY_HOST),
+    ROW("tobody", "params", tobody_part, 0, 0, .variant = TOBODY_PARAMS),
+    ROW("tobody", "display", tobody_part, 0, 0, .variant = TOBODY_DISPLAY),
     { .apply = NULL },
 };

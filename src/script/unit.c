@@ -18,7 +18,7 @@ void unit_init(struct unit *unit, const struct script_host *host, const struct d
 void unit_fini(struct unit *unit)
 {
     report_finish(unit);
-    for (struct subst *subst = unit->substs; subst; subst = subst->next)
+    for (struct text_rule *subst = unit->substs; subst; subst = subst->next)
         regex_destroy(subst->regex);
     arena_fini(&unit->scratch);
 }

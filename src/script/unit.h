@@ -12,8 +12,8 @@ struct define {
 };
 
 /* #!subst */
-struct subst {
-    struct subst *next;
+struct text_rule {
+    struct text_rule *next;
     struct substitution rule;
     struct regex *regex;
 };
@@ -56,7 +56,7 @@ struct unit {
     struct arena scratch;    /* for what ends with the compilation */
     struct define *defines;
     unsigned define_count;
-    struct subst *substs;
+    struct text_rule *substs;
     struct named_flag *flags;
     unsigned flag_count;
     struct named_text *param_texts; /* values of modparam that may name a route */
