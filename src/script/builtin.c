@@ -227,7 +227,7 @@ static enum err get_avp(const struct variable_use *use, struct value *out)
         return err;
     if (use->is_all)
         return join_avps(use, &name, out);
-    if (index < 0)
+    if (index < 0 && use->run->vm && !use->run->vm->program->dialect->has_rich_expressions)
         index += count_avps(avps, &name);
     avp = index < 0 ? NULL : avp_find(avps, &name, NULL);
     while (avp && index-- > 0)
@@ -426,6 +426,11 @@ static enum err get_constant_number(const struct variable_use *use, struct value
     return ERR_NONE;
 }
 
+static enum err get_env_number(const struct variable_use *use, struct value *out)
+{
+    return use->object ? get_constant_number(use, out) : ERR_NONE;
+}
+
 static const struct mod_variable builtins[] = {
     { "var", INNER_NEEDED, get_var, set_var, prepare_var,
       "A variable of the worker: keeps its value from message to message, 0 at first." },
@@ -448,7 +453,7 @@ static const struct mod_variable builtins[] = {
     { "defn", INNER_NEEDED, get_constant_number, NULL, prepare_def,
       "The value of a #!define as a number." },
     { "env", INNER_NEEDED, get_constant, NULL, prepare_env, "An environment variable." },
-    { "envn", INNER_NEEDED, get_constant_number, NULL, prepare_env,
+    { "envn", INNER_NEEDED, get_env_number, NULL, prepare_env,
       "An environment variable as a number." },
 };
 

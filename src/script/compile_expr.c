@@ -505,7 +505,7 @@ void build_plain_value(struct builder *b, struct expr *expr)
 static void build_leaf(struct builder *b, const struct expr *expr)
 {
     if (expr->kind == EXPR_NUMBER)
-        push(b, value_of_int(expr->number));
+        push(b, value_of_int(is_rich(b) ? (int32_t)expr->number : expr->number));
     else if (expr->kind == EXPR_NULL)
         push(b, value_null());
     else

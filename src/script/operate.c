@@ -198,10 +198,10 @@ static struct value divide(enum arithmetic arithmetic, int64_t left, int64_t rig
     return value_of_int(arithmetic == ARITHMETIC_DIVIDE ? left / right : left % right);
 }
 
+/* Of 32 bits, like the numbers: by 33 is by 1. */
 static struct value shift(enum arithmetic arithmetic, int64_t left, int64_t right)
 {
-    if (right < 0 || right > 63)
-        return value_of_int(0);
+    right &= 31;
     if (arithmetic == ARITHMETIC_SHIFT_LEFT)
         return value_of_int((int64_t)((uint64_t)left << right));
     return value_of_int(left >> right);
@@ -265,15 +265,26 @@ struct value operate_arithmetic(struct run *run, enum arithmetic arithmetic,
     return arithmetic == ARITHMETIC_PLUS ? join(run, left, right) : value_failed();
 }
 
-/* Kamailio: + joins when the left side is a text; everything else takes numbers, of 32 bits. */
+/* As a text both sides joined, as a number their sum: whoever takes it chooses. */
+static struct value join_or_add(struct run *run, const struct value *left, const struct value *right)
+{
+    struct value result = join(run, left, right);
+
+    if (!value_has_failed(&result))
+        result = value_of_both(result.text, (int32_t)(operate_number(left) + operate_number(right)));
+    return result;
+}
+
+/* Kamailio: + is for numbers when the left side is one; everything else takes numbers, of 32 bits. */
 struct value operate_arithmetic_rich(struct run *run, enum arithmetic arithmetic,
                                      const struct value *left, const struct value *right)
 {
-    const struct value *decides = value_is_null(left) ? right : left;
     struct value result;
 
-    if (arithmetic == ARITHMETIC_PLUS && !decides->is_int && decides->has_text)
-        return join(run, left, right);
+    if (value_has_failed(left) || value_has_failed(right))
+        return value_failed();
+    if (arithmetic == ARITHMETIC_PLUS && !left->is_int)
+        return join_or_add(run, left, right);
     result = compute(arithmetic, operate_number(left), operate_number(right));
     return value_has_failed(&result) ? result : value_of_int((int32_t)result.number);
 }

@@ -148,6 +148,8 @@ static void do_store(struct script_vm *vm, const struct instruction *code)
     struct value value = pop(vm);
     enum err err;
 
+    if (value.has_text && !value.is_int)
+        value.has_number &= !is_rich(vm);
     if (value_has_failed(&value))
         err = ERR_SYNTAX;
     else
@@ -313,7 +315,7 @@ static void do_route_named(struct script_vm *vm, const struct instruction *code)
         return;
     }
     warn(vm, "there is no route[" STR_FMT "]", STR_ARG(name.text));
-    vm->result = vm->run->retcode = -1;
+    set_result(vm, -1);
 }
 
 static void do_route_index(struct script_vm *vm, const struct instruction *code)
@@ -411,7 +413,9 @@ static void do_and_else(struct script_vm *vm, const struct instruction *code)
 
 static void do_or_else(struct script_vm *vm, const struct instruction *code)
 {
-    if (vm->frame->stack[vm->frame->depth - 1].number == 0)
+    const struct value *left = &vm->frame->stack[vm->frame->depth - 1];
+
+    if (left->number == 0 && !value_has_failed(left))
         pop(vm);
     else
         vm->frame->at = code->operand;
@@ -471,6 +475,15 @@ static void do_loop_turn(struct script_vm *vm, const struct instruction *code)
 
 /* ---- truth ---- */
 
+/* Kamailio: what is made of a value that could not be computed cannot be either; it is not true. */
+static bool spreads(struct script_vm *vm, const struct value *value)
+{
+    if (!is_rich(vm) || !value_has_failed(value))
+        return false;
+    push(vm, value_failed());
+    return true;
+}
+
 static void do_truth(struct script_vm *vm, const struct instruction *code)
 {
     struct value value = pop(vm);
@@ -492,7 +505,8 @@ static void do_truth_number(struct script_vm *vm, const struct instruction *code
     struct value value = pop(vm);
 
     (void)code;
-    push_int(vm, operate_number(&value) != 0);
+    if (!spreads(vm, &value))
+        push_int(vm, operate_number(&value) != 0);
 }
 
 static void do_not(struct script_vm *vm, const struct instruction *code)
@@ -508,7 +522,8 @@ static void do_not_number(struct script_vm *vm, const struct instruction *code)
     struct value value = pop(vm);
 
     (void)code;
-    push_int(vm, operate_number(&value) == 0);
+    if (!spreads(vm, &value))
+        push_int(vm, operate_number(&value) == 0);
 }
 
 static void do_is_null(struct script_vm *vm, const struct instruction *code)
@@ -534,28 +549,32 @@ static void do_compare_rich(struct script_vm *vm, const struct instruction *code
 {
     struct value right = pop(vm), left = pop(vm);
 
-    push_int(vm, operate_compare_rich(vm->run, code->flag, &left, &right));
+    if (!spreads(vm, &left) && !spreads(vm, &right))
+        push_int(vm, operate_compare_rich(vm->run, code->flag, &left, &right));
 }
 
 static void do_compare_text(struct script_vm *vm, const struct instruction *code)
 {
     struct value right = pop(vm), left = pop(vm);
 
-    push_int(vm, operate_compare_text(vm->run, code->flag, true, &left, &right));
+    if (!spreads(vm, &left) && !spreads(vm, &right))
+        push_int(vm, operate_compare_text(vm->run, code->flag, true, &left, &right));
 }
 
 static void do_compare_exact(struct script_vm *vm, const struct instruction *code)
 {
     struct value right = pop(vm), left = pop(vm);
 
-    push_int(vm, operate_compare_text(vm->run, code->flag, false, &left, &right));
+    if (!spreads(vm, &left) && !spreads(vm, &right))
+        push_int(vm, operate_compare_text(vm->run, code->flag, false, &left, &right));
 }
 
 static void do_compare_number(struct script_vm *vm, const struct instruction *code)
 {
     struct value right = pop(vm), left = pop(vm);
 
-    push_int(vm, operate_compare_number(code->flag, &left, &right));
+    if (!spreads(vm, &left) && !spreads(vm, &right))
+        push_int(vm, operate_compare_number(code->flag, &left, &right));
 }
 
 static void do_match(struct script_vm *vm, const struct instruction *code)
@@ -651,7 +670,8 @@ static void do_complement(struct script_vm *vm, const struct instruction *code)
     struct value value = pop(vm);
 
     (void)code;
-    push(vm, can_be_number(vm, &value) ? value_of_int(~operate_number(&value)) : value_failed());
+    if (!spreads(vm, &value))
+        push(vm, can_be_number(vm, &value) ? value_of_int(~operate_number(&value)) : value_failed());
 }
 
 static void do_negate(struct script_vm *vm, const struct instruction *code)
@@ -660,7 +680,8 @@ static void do_negate(struct script_vm *vm, const struct instruction *code)
     uint64_t number = (uint64_t)operate_number(&value);
 
     (void)code;
-    push(vm, can_be_number(vm, &value) ? value_of_int((int64_t)(0 - number)) : value_failed());
+    if (!spreads(vm, &value))
+        push(vm, can_be_number(vm, &value) ? value_of_int((int64_t)(0 - number)) : value_failed());
 }
 
 static void do_to_int(struct script_vm *vm, const struct instruction *code)
