@@ -145,6 +145,19 @@ struct mod_variable {
     const char *doc;
 };
 
+/* For such a `prepare`: complains unless the text is one of the words, which blanks part. */
+MUST_USE enum err script_expect_word(const struct script_place *place, struct str text,
+                                     const char *words);
+/* A `prepare` function by that name for variables whose parentheses hold one of the words. */
+#define VARIABLE_OF_WORDS(name, words)                                                             \
+    static enum err name(struct module *module, struct str inner,                                  \
+                         const struct script_place *place, const void **out)                       \
+    {                                                                                              \
+        (void)module;                                                                              \
+        (void)out;                                                                                 \
+        return script_expect_word(place, inner, words);                                            \
+    }
+
 MUST_USE enum err variable_get(struct run *run, const struct variable_ref *ref, struct value *out);
 MUST_USE enum err variable_set(struct run *run, const struct variable_ref *ref,
                                const struct value *value);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pv.h"
 
+VARIABLE_OF_WORDS(check_sbranch,
+                  "uri dst_uri path q send_socket flags ruid location_ua otcpid instance")
+
 /* clang-format off */
 #define ROW(name_, function, minimum, doc_, ...) \
     { .name = name_, .run = function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
@@ -39,7 +42,8 @@ static const struct mod_variable variables[] = {
     { .name = "shv", .inner = INNER_NEEDED, .get = pv_get_shv, .set = pv_set_shv,
       .doc = "A variable of all workers together; 0 at first." },
     { .name = "sbranch", .inner = INNER_NEEDED, .get = pv_get_sbranch, .set = pv_set_sbranch,
-      .doc = "A field of the target being made: uri dst_uri path q flags ruid instance location_ua." },
+      .prepare = check_sbranch,
+      .doc = "A field of the target being made." },
     { 0 },
 };
 

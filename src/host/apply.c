@@ -90,24 +90,31 @@ static bool may_change(const struct run *run)
            !request->record_route.is_wanted;
 }
 
-enum err run_apply_changes(struct run *run)
+enum err apply_write(const struct run *run, struct arena *arena, struct str *out)
 {
     const struct request *request = run->request;
     size_t size = run->msg->bytes.len + inserted_bytes(run->edits) + request->target.uri.len +
                   request->routes.len + REWRITE_ROOM;
+    char *room = arena_alloc(arena, size);
     struct writer w;
+    enum err err;
+
+    if (!room)
+        return ERR_NOMEM;
+    w = writer_over(room, size);
+    err = write_message(run, &w);
+    return err ? err : writer_finish(&w, out);
+}
+
+enum err run_apply_changes(struct run *run)
+{
     struct str text;
-    char *room;
     enum err err;
 
     if (!may_change(run))
         return ERR_NOT_NOW;
-    if (!(room = arena_alloc(&run->worker->scratch, size)))
-        return ERR_NOMEM;
-    w = writer_over(room, size);
-    if ((err = write_message(run, &w)) || (err = writer_finish(&w, &text)))
-        return err;
-    return take_over(run, text);
+    err = apply_write(run, &run->worker->scratch, &text);
+    return err ? err : take_over(run, text);
 }
 
 enum err run_replace_message(struct run *run, struct str text)

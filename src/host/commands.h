@@ -18,6 +18,8 @@ COMMAND(prefix);
 COMMAND(strip);
 COMMAND(strip_tail);
 COMMAND(userphone);
+/* A telephone number that gets a host becomes a SIP URI for a telephone. */
+void command_leave_tel(struct sip_uri *uri);
 
 /* commands_target.c */
 COMMAND(setdsturi);

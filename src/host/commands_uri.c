@@ -38,8 +38,7 @@ static enum verdict finish(struct call *call, enum err err)
     return verdict_of(err);
 }
 
-/* A number that gets a host becomes a SIP URI for a telephone. */
-static void leave_tel(struct sip_uri *uri)
+void command_leave_tel(struct sip_uri *uri)
 {
     if (uri->scheme != URI_TEL)
         return;
@@ -95,7 +94,7 @@ enum verdict command_sethost(struct call *call)
     if (!err)
         err = parse_host(call->args[0].value.text, &uri);
     if (!err)
-        leave_tel(&uri);
+        command_leave_tel(&uri);
     return finish(call, err ? err : write_uri(call->run, &uri));
 }
 
@@ -107,7 +106,7 @@ enum verdict command_sethostport(struct call *call)
     if (!err)
         err = parse_hostport(call->args[0].value.text, &uri);
     if (!err)
-        leave_tel(&uri);
+        command_leave_tel(&uri);
     return finish(call, err ? err : write_uri(call->run, &uri));
 }
 
@@ -153,7 +152,7 @@ enum verdict command_sethostporttrans(struct call *call)
             write_char(&w, ';');
         write_str(&w, transport);
     }
-    leave_tel(&uri);
+    command_leave_tel(&uri);
     err = writer_finish(&w, &uri.params);
     return finish(call, err ? err : write_uri(call->run, &uri));
 }

@@ -16,8 +16,15 @@ enum err give_both(struct run *run, struct value *out, int64_t number)
     return err;
 }
 
+enum err give_number(struct run *run, struct value *out, int64_t number)
+{
+    return server_is_openser(run_server(run)) ? give_both(run, out, number) : give_int(out, number);
+}
+
 enum err assigned_text(const struct variable_use *use, const struct value *value, struct str *out)
 {
+    if (value->is_int && !server_is_openser(run_server(use->run)))
+        return ERR_SYNTAX;
     return value_to_str(use->run->arena, value, out);
 }
 

@@ -267,6 +267,9 @@ void dialogs_request_ends(struct request *request, unsigned status);
 /* The media of a call has died. */
 void dialogs_media_died(struct server *server, const struct relay_report *report);
 
+/* apply.c: the message of a run with its changes so far, in the arena. */
+MUST_USE enum err apply_write(const struct run *run, struct arena *arena, struct str *out);
+
 /* anchor.c: what run_media_anchor deferred in the request stage; 0 or the status to fail with. */
 unsigned media_anchor_deferred(struct run *run);
 /* media_end.c: frees the media of a branch that lost; keeps the winner's. */

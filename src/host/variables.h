@@ -39,9 +39,25 @@ static inline enum err give_null(struct value *out)
     return ERR_NONE;
 }
 
+/* Scripts know the transports by these numbers. */
+static inline enum err give_transport(struct value *out, enum transport transport)
+{
+    static const uint8_t numbers[TRANSPORTS] = {
+        [TRANSPORT_UDP] = 1, [TRANSPORT_TCP] = 2, [TRANSPORT_TLS] = 3,
+        [TRANSPORT_WS] = 5,  [TRANSPORT_WSS] = 6,
+    };
+
+    return give_int(out, numbers[transport]);
+}
+
 /* Decimal text that also has a number. */
 enum err give_both(struct run *run, struct value *out, int64_t number);
-/* The text of a value that is assigned; null is empty. */
+/* The same for OpenSER; in Kamailio it is a number alone: what + adds to, not what it is put behind. */
+enum err give_number(struct run *run, struct value *out, int64_t number);
+/*
+ * The text of a value that is assigned; null is empty. ERR_SYNTAX: Kamailio's scripts know that a
+ * number changes nothing here.
+ */
 enum err assigned_text(const struct variable_use *use, const struct value *value, struct str *out);
 /* The number of a value that is assigned; ERR_SYNTAX when it has none. */
 enum err assigned_number(const struct value *value, int64_t *out);

@@ -21,7 +21,7 @@ static uint32_t *script_flags(struct run *run)
 
 static enum err give_decimal(find_flags_fn *find, const struct variable_use *use, struct value *out)
 {
-    return give_both(use->run, out, *find(use->run));
+    return give_number(use->run, out, *find(use->run));
 }
 
 static enum err give_hexadecimal(find_flags_fn *find, const struct variable_use *use,

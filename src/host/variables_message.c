@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The message: method, status, headers, body, Vias. */
+#include "host/host.h"
 #include "host/variables.h"
 
 /* ---- the start line ---- */
@@ -9,9 +10,18 @@ static enum err get_rm(const struct variable_use *use, struct value *out)
     return give_text_or_null(out, use->run->msg->method_name);
 }
 
+/* Scripts know the methods by these bits. */
 static enum err get_rmid(const struct variable_use *use, struct value *out)
 {
-    return give_int(out, use->run->msg->method);
+    static const char *const names[] = { "INVITE", "CANCEL",    "ACK",    "BYE",     "INFO",
+                                         "REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "OPTIONS",
+                                         "PRACK",  "UPDATE",    "REFER",  "PUBLISH" };
+    enum { OTHER = 1 << 19 };
+
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq(use->run->msg->method_name, str_of(names[i])))
+            return give_int(out, 1 << i);
+    return give_int(out, OTHER);
 }
 
 /* OpenSER reads 0 in requests where Kamailio has nothing. */
@@ -92,7 +102,7 @@ static enum err get_cl(const struct variable_use *use, struct value *out)
 
     if (str_to_uint(sip_msg_value(use->run->msg, SIP_HDR_CONTENT_LENGTH), 0, UINT32_MAX, &length))
         return give_null(out);
-    return give_both(use->run, out, (int64_t)length);
+    return give_number(use->run, out, (int64_t)length);
 }
 
 static enum err get_ua(const struct variable_use *use, struct value *out)
@@ -102,13 +112,33 @@ static enum err get_ua(const struct variable_use *use, struct value *out)
 
 /* ---- any header: $hdr(n), $hdrc(n), $hfl(n), $hflc(n) ---- */
 
+/* "*" is every header. */
+static const struct sip_hdr *next_header(const struct variable_use *use, const struct sip_hdr *hdr)
+{
+    const struct sip_msg *msg = use->run->msg;
+
+    if (!str_eq(use->inner, STR("*")))
+        return sip_msg_find_name(msg, use->inner, hdr);
+    hdr = hdr ? hdr + 1 : msg->hdrs;
+    return hdr < msg->hdrs + msg->hdr_count ? hdr : NULL;
+}
+
+static unsigned count_headers(const struct variable_use *use)
+{
+    unsigned count = 0;
+
+    for (const struct sip_hdr *hdr = NULL; (hdr = next_header(use, hdr));)
+        count++;
+    return count;
+}
+
 /* All of them, with commas between. */
 static enum err join_headers(const struct variable_use *use, struct value *out)
 {
     const struct sip_hdr *hdr = NULL;
     struct str joined = { 0 };
 
-    while ((hdr = sip_msg_find_name(use->run->msg, use->inner, hdr))) {
+    while ((hdr = next_header(use, hdr))) {
         enum err err = str_print(use->run->arena, &joined, STR_FMT "%s" STR_FMT, STR_ARG(joined),
                                  joined.ptr ? "," : "", STR_ARG(hdr->value));
         if (err)
@@ -119,18 +149,17 @@ static enum err join_headers(const struct variable_use *use, struct value *out)
 
 static enum err get_hdr(const struct variable_use *use, struct value *out)
 {
-    const struct sip_msg *msg = use->run->msg;
     const struct sip_hdr *hdr = NULL;
     int index = use->has_index ? use->index : 0;
 
     if (use->is_all)
         return join_headers(use, out);
     if (index < 0)
-        index += (int)sip_msg_count_name(msg, use->inner);
+        index += (int)count_headers(use);
     if (index < 0)
         return give_null(out);
     do {
-        hdr = sip_msg_find_name(msg, use->inner, hdr);
+        hdr = next_header(use, hdr);
     } while (hdr && index-- > 0);
     return hdr ? give_text(out, hdr->value) : give_null(out);
 }
@@ -140,8 +169,19 @@ static enum err get_hdrc(const struct variable_use *use, struct value *out)
     return give_int(out, sip_msg_count_name(use->run->msg, use->inner));
 }
 
-/* The n-th of the comma-separated values of all headers of that name; counts them too. */
-static unsigned walk_bodies(const struct sip_msg *msg, struct str name, int wanted,
+/* The headers that may have several values each; of all others a header is one value. */
+static bool is_list(struct str name)
+{
+    static const char *const names[] = { "Via", "v", "Route", "Record-Route", "Contact", "m" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_ieq(name, str_of(names[i])))
+            return true;
+    return false;
+}
+
+/* The n-th of the values of all headers of that name; counts them too. */
+static unsigned walk_values(const struct sip_msg *msg, struct str name, int wanted,
                             struct str *found)
 {
     const struct sip_hdr *hdr = NULL;
@@ -149,22 +189,25 @@ static unsigned walk_bodies(const struct sip_msg *msg, struct str name, int want
 
     while ((hdr = sip_msg_find_name(msg, name, hdr))) {
         struct str rest = hdr->value, value;
-        while (sip_list_next(&rest, &value)) {
-            if ((int)count++ == wanted)
-                *found = value;
+
+        if (!is_list(name)) {
+            *found = (int)count++ == wanted ? hdr->value : *found;
+            continue;
         }
+        while (sip_list_next(&rest, &value))
+            *found = (int)count++ == wanted ? value : *found;
     }
     return count;
 }
 
+/* [*] is the headers as they stand; an index counts from the front alone. */
 static enum err get_hfl(const struct variable_use *use, struct value *out)
 {
     struct str found = { 0 };
-    int index = use->has_index ? use->index : 0;
 
-    if (index < 0)
-        index += (int)walk_bodies(use->run->msg, use->inner, -1, &found);
-    walk_bodies(use->run->msg, use->inner, index, &found);
+    if (use->is_all)
+        return join_headers(use, out);
+    walk_values(use->run->msg, use->inner, use->has_index ? use->index : 0, &found);
     return give_text_or_null(out, found);
 }
 
@@ -172,7 +215,7 @@ static enum err get_hflc(const struct variable_use *use, struct value *out)
 {
     struct str none;
 
-    return give_int(out, walk_bodies(use->run->msg, use->inner, -1, &none));
+    return give_int(out, walk_values(use->run->msg, use->inner, -1, &none));
 }
 
 /* ---- expires of the contacts ---- */
@@ -215,6 +258,24 @@ static enum err get_expires(const struct variable_use *use, struct value *out)
 static enum err get_mb(const struct variable_use *use, struct value *out)
 {
     return give_text(out, use->run->msg->bytes);
+}
+
+static enum err get_mbu(const struct variable_use *use, struct value *out)
+{
+    struct str text;
+    enum err err = apply_write(use->run, use->run->arena, &text);
+
+    return err ? err : give_text(out, text);
+}
+
+static enum err get_msgbuf(const struct variable_use *use, struct value *out)
+{
+    struct str bytes = use->run->msg->bytes;
+    uint64_t at;
+
+    if (str_to_uint(use->inner, 0, SIZE_MAX, &at) || at >= bytes.len)
+        return give_null(out);
+    return give_text(out, (struct str){ bytes.ptr + at, 1 });
 }
 
 static enum err get_ml(const struct variable_use *use, struct value *out)
@@ -313,7 +374,7 @@ static enum err give_via(const struct variable_use *use, const struct sip_via *v
         return give_text(out, via->transport);
     if (str_eq(what, STR("protoid")))
         return transport_find(via->transport, &transport) ? give_null(out)
-                                                          : give_int(out, transport + 1);
+                                                          : give_transport(out, transport);
     if (str_eq(what, STR("branch")))
         return give_text_or_null(out, via->branch);
     if (str_eq(what, STR("rport")))
@@ -344,9 +405,57 @@ static enum err get_viaZ(const struct variable_use *use, struct value *out)
     return find_last_via(use->run->msg, &via) ? give_via(use, &via, out) : give_null(out);
 }
 
+/* ---- $rpl(x): where a response will go ---- */
+
+static enum err get_rpl_address(const struct variable_use *use, const struct sip_via *via,
+                                struct value *out)
+{
+    struct str host = str_is_empty(via->received) ? via->host : via->received, text;
+    uint16_t port = via->rport ? via->rport : via->port ? via->port : 5060;
+    enum transport transport = TRANSPORT_UDP;
+    enum err err;
+
+    if (str_eq(use->inner, STR("dhost")))
+        return give_text(out, host);
+    if (str_eq(use->inner, STR("dport")))
+        return give_both(use->run, out, port);
+    if (transport_find(via->transport, &transport))
+        return give_null(out);
+    if (str_eq(use->inner, STR("dproto")))
+        return give_text(out, transport_traits(transport)->param_name);
+    if (str_eq(use->inner, STR("dprotoid")))
+        return give_transport(out, transport);
+    err = str_print(use->run->arena, &text, "sip:" STR_FMT ":%u;transport=" STR_FMT, STR_ARG(host),
+                    port, STR_ARG(transport_traits(transport)->param_name));
+    return err ? err : give_text(out, text);
+}
+
+static enum err get_rpl(const struct variable_use *use, struct value *out)
+{
+    const struct sip_msg *msg = use->run->msg;
+    struct sip_via via;
+    struct str none;
+
+    if (msg->is_request)
+        return give_null(out);
+    if (str_eq(use->inner, STR("cntvia")))
+        return give_int(out, walk_values(msg, STR("Via"), -1, &none));
+    if (str_eq(use->inner, STR("cntrr")))
+        return give_int(out, walk_values(msg, STR("Record-Route"), -1, &none));
+    return find_via(msg, 1, &via) ? get_rpl_address(use, &via, out) : give_null(out);
+}
+
+VARIABLE_OF_WORDS(check_expires, "min max")
+VARIABLE_OF_WORDS(check_msg, "len buf body body_len hdrs hdrs_len hdrc fline fpart lpart")
+VARIABLE_OF_WORDS(check_via, "host port proto protoid branch rport received i")
+VARIABLE_OF_WORDS(check_rpl, "duri dhost dport dproto dprotoid cntvia cntrr")
+
 /* clang-format off */
 #define R(name_, getter, doc_) { .name = name_, .get = getter, .doc = doc_ }
 #define IN(name_, getter, doc_) { .name = name_, .inner = INNER_NEEDED, .get = getter, .doc = doc_ }
+
+#define WORDS(name_, getter, checker, doc_) \
+    { .name = name_, .inner = INNER_NEEDED, .get = getter, .prepare = checker, .doc = doc_ }
 
 const struct mod_variable message_variables[] = {
     R("rm", get_rm, "Method; in responses that of CSeq."),
@@ -366,17 +475,23 @@ const struct mod_variable message_variables[] = {
     R("ua", get_ua, "User-Agent."),
     IN("hdr", get_hdr, "Body of a header: $hdr(name), $(hdr(name)[i])."),
     IN("hdrc", get_hdrc, "How many headers of a name there are."),
-    IN("hfl", get_hfl, "The i-th of the comma-separated values of a header."),
+    IN("hfl", get_hfl, "The i-th value of a header; Via, Route and Contact may have several."),
     IN("hflc", get_hflc, "How many such values there are."),
-    IN("expires", get_expires, "Shortest or longest expiry of the contacts: $expires(min), (max)."),
+    WORDS("expires", get_expires, check_expires,
+          "Shortest or longest expiry of the contacts: $expires(min), (max)."),
     R("mb", get_mb, "The message as received."),
+    R("mbu", get_mbu, "The message with the changes so far."),
     R("ml", get_ml, "Its length."),
     R("rb", get_rb, "Body of the message; null when there is none."),
     R("bs", get_bs, "Length of the body."),
     R("mi", get_mi, "A number of the message."),
-    IN("msg", get_msg, "Parts: len buf body body_len hdrs hdrs_len hdrc fline fpart lpart."),
-    IN("via0", get_via0, "Topmost Via: host port proto protoid branch rport received i."),
-    IN("via1", get_via1, "The same of the second Via."),
-    IN("viaZ", get_viaZ, "The same of the last Via."),
+    IN("msgbuf", get_msgbuf, "A character of the message, counted from 0."),
+    WORDS("msg", get_msg, check_msg,
+          "Parts of the message."),
+    WORDS("via0", get_via0, check_via, "Parts of the topmost Via."),
+    WORDS("via1", get_via1, check_via, "Parts of the second Via."),
+    WORDS("viaZ", get_viaZ, check_via, "Parts of the last Via."),
+    WORDS("rpl", get_rpl, check_rpl,
+          "Of a response: where it will go, and how many Vias and Record-Routes it has."),
     { 0 },
 };

@@ -8,6 +8,7 @@ enum {
     ADDRESS_MAX = 96,
     AF_INET4_NUMBER = 2,
     AF_INET6_NUMBER = 10,
+    SCTP_NUMBER = 4, /* nobody has it, scripts may ask for it */
 };
 
 /* ---- pieces ---- */
@@ -111,13 +112,14 @@ static enum err get_pr(const struct variable_use *use, struct value *out)
     /* OpenSER compares it with upper-case words; Kamailio's scripts with lower-case ones. */
     if (!server_is_openser(run_server(use->run)))
         text = transport_traits(use->run->source.transport)->param_name;
-    *out = value_of_both(text, use->run->source.transport + 1);
+    give_transport(out, use->run->source.transport);
+    *out = value_of_both(text, out->number);
     return ERR_NONE;
 }
 
 static enum err get_prid(const struct variable_use *use, struct value *out)
 {
-    return give_int(out, use->run->source.transport + 1);
+    return give_transport(out, use->run->source.transport);
 }
 
 static enum err get_af(const struct variable_use *use, struct value *out)
@@ -255,11 +257,13 @@ static enum err get_K(const struct variable_use *use, struct value *out)
 {
     enum transport transport;
 
-    if (str_ieq(use->inner, STR("IPv4")) || str_ieq(use->inner, STR("INET")))
+    if (str_eq(use->inner, STR("IPv4")) || str_eq(use->inner, STR("INET")))
         return give_int(out, AF_INET4_NUMBER);
-    if (str_ieq(use->inner, STR("IPv6")) || str_ieq(use->inner, STR("INET6")))
+    if (str_eq(use->inner, STR("IPv6")) || str_eq(use->inner, STR("INET6")))
         return give_int(out, AF_INET6_NUMBER);
-    return transport_find(use->inner, &transport) ? give_null(out) : give_int(out, transport + 1);
+    if (str_eq(use->inner, STR("SCTP")))
+        return give_int(out, SCTP_NUMBER);
+    return transport_find(use->inner, &transport) ? give_null(out) : give_transport(out, transport);
 }
 
 static enum err get_pp(const struct variable_use *use, struct value *out)
@@ -268,9 +272,13 @@ static enum err get_pp(const struct variable_use *use, struct value *out)
     return give_int(out, getpid());
 }
 
+VARIABLE_OF_WORDS(check_rcv, "buf len proto sproto srcip srcport rcvip rcvport af")
+VARIABLE_OF_WORDS(check_K, "UDP TCP TLS SCTP WS WSS IPv4 INET IPv6 INET6")
+
 /* clang-format off */
 #define R(name_, getter, doc_) { .name = name_, .get = getter, .doc = doc_ }
-#define IN(name_, getter, doc_) { .name = name_, .inner = INNER_NEEDED, .get = getter, .doc = doc_ }
+#define WORDS(name_, getter, checker, doc_) \
+    { .name = name_, .inner = INNER_NEEDED, .get = getter, .prepare = checker, .doc = doc_ }
 
 #define DOC_SI "Address that the message came from."
 #define DOC_PR "Transport that the message came over."
@@ -298,8 +306,10 @@ const struct mod_variable net_variables[] = {
     R("RAp", get_RAp, "The port that we advertise on it."),
     R("RAu", get_RAu, "The URI that we advertise on it."),
     R("RAut", get_RAut, "The same, with its transport."),
-    IN("rcv", get_rcv, "Of the reception: srcip srcport rcvip rcvport proto sproto af buf len."),
-    IN("K", get_K, "Numbers of names: UDP TCP TLS WS WSS INET INET6."),
+    WORDS("rcv", get_rcv, check_rcv,
+          "Of the reception: its addresses, its transport, its bytes."),
+    WORDS("K", get_K, check_K,
+          "The number of a transport or an address family."),
     R("pp", get_pp, "Process id."),
     { 0 },
 };

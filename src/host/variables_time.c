@@ -136,9 +136,16 @@ static enum err get_version(const struct variable_use *use, struct value *out)
     return give_text(out, server_signature(run_server(use->run)));
 }
 
-/* Why the last attempt to forward failed; 0 and null when none did. */
+static bool has_error(const struct variable_use *use)
+{
+    return server_is_openser(run_server(use->run)) || use->run->request->error_status;
+}
+
+/* Why the last attempt to forward failed; 0 in OpenSER, else null when none did. */
 static enum err get_error_status(const struct variable_use *use, struct value *out)
 {
+    if (!has_error(use))
+        return give_null(out);
     return give_int(out, use->run->request->error_status);
 }
 
@@ -231,18 +238,24 @@ static enum err get_true(const struct variable_use *use, struct value *out)
     return give_int(out, 1);
 }
 
+VARIABLE_OF_WORDS(check_TV, "s u sn un Sn Fn")
+VARIABLE_OF_WORDS(check_time, "sec min hour mday mon year wday yday isdst")
+
 /* clang-format off */
 #define R(name_, getter, doc_) { .name = name_, .get = getter, .doc = doc_ }
 #define IN(name_, getter, doc_) { .name = name_, .inner = INNER_NEEDED, .get = getter, .doc = doc_ }
+
+#define WORDS(name_, getter, checker, doc_) \
+    { .name = name_, .inner = INNER_NEEDED, .get = getter, .prepare = checker, .doc = doc_ }
 
 const struct mod_variable time_variables[] = {
     R("Ts", get_Ts, "Seconds since 1970."),
     R("TS", get_Ts, "Seconds since 1970."),
     R("Tf", get_Tf, "The time as text."),
     R("TF", get_Tf, "The time as text."),
-    IN("TV", get_TV, "The time: $TV(s) seconds, (u) microseconds, (sn) both."),
-    IN("time", get_time, "Part of the local time: sec min hour mday mon year wday yday isdst."),
-    IN("utime", get_utime, "The same in UTC."),
+    WORDS("TV", get_TV, check_TV, "The time: seconds, microseconds; n: now, not when it began."),
+    WORDS("time", get_time, check_time, "Part of the local time."),
+    WORDS("utime", get_utime, check_time, "The same in UTC."),
     IN("timef", get_timef, "The local time, formatted as strftime does."),
     IN("utimef", get_utimef, "The same in UTC."),
     { .name = "version", .inner = INNER_OPTIONAL, .get = get_version, .doc = "Name and version of the server." },

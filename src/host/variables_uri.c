@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* $ru and its parts, the received Request-URI, the next hop and the target set. */
+#include "host/commands.h"
 #include "host/variables.h"
 
 enum {
@@ -48,25 +49,37 @@ static enum err give_host(find_uri_fn *find, const struct variable_use *use, str
     return find(use->run, &uri) ? give_text_or_null(out, uri.host) : give_null(out);
 }
 
+/* Scripts see 5061 for transport=tls, not for a sips URI. */
 static enum err give_port(find_uri_fn *find, const struct variable_use *use, struct value *out)
 {
     struct sip_uri uri;
 
-    return find(use->run, &uri) ? give_both(use->run, out, sip_uri_port(&uri)) : give_null(out);
+    if (!find(use->run, &uri))
+        return give_null(out);
+    uri.scheme = URI_SIP;
+    return give_both(use->run, out, sip_uri_port(&uri));
 }
 
+static enum err give_written_port(find_uri_fn *find, const struct variable_use *use,
+                                  struct value *out)
+{
+    struct sip_uri uri;
+
+    if (!find(use->run, &uri))
+        return give_null(out);
+    return give_both(use->run, out, uri.has_port ? uri.port : 5060);
+}
+
+/* The transport as written; UDP without one, whatever the scheme. */
 static enum err give_proto(find_uri_fn *find, const struct variable_use *use, struct value *out)
 {
-    enum transport transport = TRANSPORT_UDP;
     struct sip_uri uri;
     struct str written;
 
-    if (!find(use->run, &uri) || sip_uri_transport(&uri, &transport))
+    if (!find(use->run, &uri))
         return give_null(out);
     written = sip_param_value(uri.params, STR("transport"));
-    if (written.len)
-        return give_text(out, written);
-    return give_text(out, transport_traits(transport)->via_name);
+    return give_text(out, written.len ? written : STR("UDP"));
 }
 
 static enum err give_scheme(find_uri_fn *find, const struct variable_use *use, struct value *out)
@@ -159,6 +172,7 @@ static enum err set_rd(const struct variable_use *use, const struct value *value
         return ERR_NOT_NOW;
     if ((err = assigned_text(use, value, &uri.host)))
         return err;
+    command_leave_tel(&uri);
     return str_is_empty(uri.host) ? ERR_SYNTAX : write_uri(use->run, &uri);
 }
 
@@ -259,11 +273,11 @@ static enum err get_nh(const struct variable_use *use, struct value *out)
     case 'd':
         return give_host(any_hop, use, out);
     case 'p':
-        return give_port(any_hop, use, out);
+        return give_written_port(any_hop, use, out);
     case 'P':
         return give_proto(any_hop, use, out);
     default:
-        return give_null(out);
+        return give_int(out, 0);
     }
 }
 
@@ -500,6 +514,10 @@ static enum err get_location_ua(const struct variable_use *use, struct value *ou
     return give_text_or_null(out, run_target(use->run)->user_agent);
 }
 
+VARIABLE_OF_WORDS(check_nh, "u U d p P i")
+VARIABLE_OF_WORDS(check_branch,
+                  "uri dst_uri path q send_socket flags count ruid location_ua otcpid instance")
+
 /* clang-format off */
 #define R(name_, getter, doc_) { .name = name_, .get = getter, .doc = doc_ }
 #define W(name_, getter, setter, doc_) { .name = name_, .get = getter, .set = setter, .doc = doc_ }
@@ -533,7 +551,7 @@ const struct mod_variable uri_variables[] = {
     R("dd", get_dd, "Host of the next hop."),
     R("dp", get_dp, "Port of the next hop, or the default one."),
     R("dP", get_dP, "Transport of the next hop."),
-    { .name = "nh", .inner = INNER_NEEDED, .get = get_nh,
+    { .name = "nh", .inner = INNER_NEEDED, .get = get_nh, .prepare = check_nh,
       .doc = "Where the request goes, next hop or Request-URI: $nh(u), (U), (d), (p), (P)." },
     W("fs", get_fs, set_fs, "The socket to send from: proto:host:port."),
     W("fsn", get_fs, set_fs, "The socket to send from."),
@@ -542,8 +560,8 @@ const struct mod_variable uri_variables[] = {
     R("bR", get_bR, "All added targets, with their q."),
     R("ds", get_ds, "The target set as a Contact header."),
     { .name = "branch", .inner = INNER_NEEDED, .get = get_branch, .set = set_branch,
-      .doc = "Of an added target: uri, dst_uri, path, q, send_socket, flags, ruid,"
-             " instance, location_ua, otcpid; count." },
+      .prepare = check_branch,
+      .doc = "A field of an added target; how many there are." },
     R("location_ua", get_location_ua, "User-Agent of the client that the target came from."),
     R("ruid", get_ruid, "Id of the binding that the target came from."),
     { 0 },

@@ -121,6 +121,35 @@ static bool take_inner(struct reader *r, struct str *out)
     return true;
 }
 
+/* Takes the next word off the front of a list of words. */
+static bool next_word(struct str *rest, struct str *word)
+{
+    if (rest->len == 0)
+        return false;
+    if (!str_split(*rest, ' ', word, rest)) {
+        *word = *rest;
+        *rest = (struct str){ 0 };
+    }
+    return true;
+}
+
+enum err script_expect_word(const struct script_place *place, struct str text, const char *words)
+{
+    struct str rest = str_of(words), word;
+    struct suggestion suggestion;
+    char buffer[SUGGESTION_TEXT_MAX];
+
+    suggestion_init(&suggestion, text);
+    while (next_word(&rest, &word)) {
+        if (str_eq(word, text))
+            return ERR_NONE;
+        suggestion_offer(&suggestion, word);
+    }
+    script_complain(place, "\"" STR_FMT "\" is none of: %s%s", STR_ARG(text), words,
+                    suggestion_text(&suggestion, buffer, sizeof buffer));
+    return ERR_SYNTAX;
+}
+
 static bool prepare_inner(struct reader *r, struct variable_ref *ref)
 {
     struct script_place place = { r->unit, r->span };
@@ -170,7 +199,13 @@ static bool read_inner(struct reader *r, struct variable_ref *ref)
     return prepare_inner(r, ref);
 }
 
-/* "[" ( "*" | integer | variable ) "]" */
+static bool set_past_end(struct variable_ref *ref)
+{
+    ref->index = INT_MAX;
+    return true;
+}
+
+/* "[" ( "*" | "+" | integer | variable ) "]"; "+" is where the next value would go: nothing yet */
 static bool read_index(struct reader *r, struct variable_ref *ref)
 {
     struct str text, number;
@@ -187,6 +222,8 @@ static bool read_index(struct reader *r, struct variable_ref *ref)
         ref->index_variable = variable_read(r->unit, r->span, &text, r->depth + 1);
         return ref->index_variable;
     }
+    if (str_eq(text, STR("+")))
+        return set_past_end(ref);
     if (str_to_int(number, INT_MIN, INT_MAX, &value))
         return fail(r, "the index must be a number or *");
     ref->index = (int)value;
@@ -252,6 +289,8 @@ static bool read_variable(struct reader *r, struct variable_ref *ref)
         return false;
     if (!read_transforms(r, ref))
         return false;
+    while (skip_char(r, ' '))
+        ;
     return skip_char(r, ')') || fail(r, "a ')' is missing");
 }
 
