@@ -58,11 +58,15 @@ enum {
 /*
  * Loads the bindings that are not over, deletes the rows that are, then watches. Blocks: for the
  * start. ERR_UNSUPPORTED: a table lacks columns, as the log line says. Settings are copied;
- * location and store must outlive the journal.
+ * location and store must outlive the journal. With a database that is away it succeeds: its
+ * bindings are loaded when it is back; what was registered meanwhile wins.
  */
 MUST_USE enum err journal_start(const struct journal_settings *settings, struct journal **out);
 /* To be called regularly (timer_interval), from one thread: writes what waits. */
 void journal_tick(struct journal *journal, struct journal_time time);
+/* Cheap, to be called often, from the same thread: does at once what waited for a database that was
+ * away, as loading at the start. */
+void journal_look(struct journal *journal, struct journal_time time);
 /* Stops watching, writes what waits and waits for it. */
 void journal_stop(struct journal *journal);
 

@@ -3,6 +3,11 @@
 /*
  * Databases. Nothing here blocks the caller: statements run on threads of the store and results come
  * back on the worker that asked. Parameters are always bound, never pasted into the text.
+ *
+ * Writes are done in the order of handing in, many in a transaction; `done` is called after its
+ * commit: what was acknowledged is durable. Questions may overtake each other, and writes that have
+ * not yet been acknowledged, unless the database is embedded. Each statement is for itself: those
+ * that change the connection (BEGIN, SET, LOCK…) are refused. Texts are UTF-8 without NUL.
  */
 #include <culvert/value.h>
 
@@ -16,7 +21,14 @@ struct store_row {
 };
 
 struct store_result {
-    enum err err;               /* ERR_NONE, ERR_TIMEOUT, ERR_IO, ERR_LIMIT (queue full)… */
+    /*
+     * ERR_IO: the database is away, or failed; ERR_TIMEOUT: too slow. Of a write both leave open
+     * whether it was done, only when the answer to its commit was lost. ERR_EXISTS: a constraint, as
+     * a key that is there; ERR_LIMIT: too long for its column, or too large a result; ERR_RANGE,
+     * ERR_SYNTAX: a value or a statement that it does not take; ERR_DENIED: not with this account;
+     * ERR_NOT_NOW: the server stops.
+     */
+    enum err err;
     const struct store_row *rows;
     unsigned row_count;
     int64_t affected;
@@ -25,15 +37,19 @@ struct store_result {
 typedef void store_done_fn(void *context, const struct store_result *result);
 
 /*
- * Opens a database by URL: "sqlite:///path", "" for the embedded one. The same URL gives the same
- * store; a reference is counted. Schemes that are not built in yield ERR_UNSUPPORTED.
+ * Opens a database by URL: "mysql://user:password@host:port/database", "postgres://…",
+ * "sqlite:///path", "" for the embedded one; behind '?' connections=, timeout= (seconds for a
+ * statement) and socket=. The same URL gives the same store; a reference is counted. A server that
+ * cannot be reached is no error: it is logged, and tried again until it is there. ERR_SYNTAX,
+ * ERR_UNSUPPORTED: not a URL of ours; ERR_IO: the file of an embedded one cannot be opened.
  */
 MUST_USE enum err store_open(struct str url, struct store **out);
 void store_close(struct store *store);
 
 /*
  * Runs a statement with '?' parameters; done is called on `worker` (NULL: on the thread of the store).
- * `done` may be NULL. Texts are copied. ERR_LIMIT when too much is waiting already.
+ * `done` may be NULL. Texts are copied. ERR_LIMIT when too much is waiting already, ERR_IO when the
+ * database is away, and other errors of struct store_result: then `done` is not called.
  */
 MUST_USE enum err store_query(struct store *store, struct worker *worker, struct str sql,
                               const struct value params[], unsigned param_count, store_done_fn *done,
@@ -41,5 +57,7 @@ MUST_USE enum err store_query(struct store *store, struct worker *worker, struct
 /* Runs a statement at once, on the caller's thread: for start-up and tools, never on a worker. */
 MUST_USE enum err store_run(struct store *store, struct str sql, const struct value params[],
                             unsigned param_count, store_done_fn *done, void *context);
+/* Nothing can be asked at present: it could not be reached. From any thread. */
+bool store_is_away(struct store *store);
 /* Waits until everything handed in has been done: at a clean stop. */
 void store_drain(struct store *store);

@@ -70,6 +70,7 @@ static void on_tick(struct module *module, struct worker *worker, unsigned index
         tell_location(worker_server(worker), usrloc);
     if (!usrloc->journal || index != 0)
         return;
+    journal_look(usrloc->journal, usrloc_time(worker_server(worker)));
     if (turn == 0)
         journal_tick(usrloc->journal, usrloc_time(worker_server(worker)));
     tell_counters(usrloc);

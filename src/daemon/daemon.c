@@ -221,6 +221,11 @@ static enum err start_control(struct daemon *daemon)
     return control_start(path, &context, &daemon->control);
 }
 
+static unsigned limit_to(int64_t number, unsigned most)
+{
+    return number < 1 ? 1 : number < most ? (unsigned)number : most;
+}
+
 static enum err start_server(struct daemon *daemon)
 {
     struct server *server = daemon->server;
@@ -228,6 +233,8 @@ static enum err start_server(struct daemon *daemon)
 
     secret_load("culvert.secret", daemon->random, server->secret);
     store_set_embedded_path(c_text(daemon, server->settings.database));
+    store_set_limits(limit_to(server->settings.database_connections, 32),
+                     limit_to(server->settings.database_timeout, 3600) * 1000);
     store_set_poster(workers_post);
     err = server_start(server, server->worker_count);
     if (!err)

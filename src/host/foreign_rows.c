@@ -6,6 +6,9 @@
 #include "host/foreign.h"
 
 #define DATABASE "databases are chosen by URL; the drivers are part of the server"
+#define TEXT_TABLES \
+    "tables in text files are taken over by \"culvertctl db.import FOLDER URL\"; then set db_url to it"
+#define OTHER_DATABASE "there is no driver for it; use mysql://, postgres:// or sqlite:// as db_url"
 #define CONTROL "use culvertctl, or the JSON-RPC of the control socket"
 #define CORE "its functions and variables are always there"
 #define IN_TM "its functions are part of tm"
@@ -24,19 +27,19 @@ const struct foreign_module foreign_modules[] = {
     /* ---- what they did is part of the server ---- */
     { "ctl", FOREIGN_BUILT_IN, .about = CONTROL },
     { "cfg_rpc", FOREIGN_BUILT_IN, .about = CONTROL },
-    { "db_berkeley", FOREIGN_BUILT_IN, .about = DATABASE },
-    { "db_cluster", FOREIGN_BUILT_IN, .about = DATABASE },
-    { "db_flatstore", FOREIGN_BUILT_IN, .about = DATABASE },
+    { "db_berkeley", FOREIGN_BUILT_IN, .about = OTHER_DATABASE },
+    { "db_cluster", FOREIGN_BUILT_IN, .about = OTHER_DATABASE },
+    { "db_flatstore", FOREIGN_BUILT_IN, .about = OTHER_DATABASE },
     { "db_mysql", FOREIGN_BUILT_IN, .about = DATABASE },
     { "db_postgres", FOREIGN_BUILT_IN, .about = DATABASE },
     { "db_sqlite", FOREIGN_BUILT_IN, .about = DATABASE },
-    { "db_text", FOREIGN_BUILT_IN, .about = DATABASE },
-    { "db_unixodbc", FOREIGN_BUILT_IN, .about = DATABASE },
-    { "dbtext", FOREIGN_BUILT_IN, .about = DATABASE },
-    { "flatstore", FOREIGN_BUILT_IN, .about = DATABASE },
+    { "db_text", FOREIGN_BUILT_IN, .about = TEXT_TABLES },
+    { "db_unixodbc", FOREIGN_BUILT_IN, .about = OTHER_DATABASE },
+    { "dbtext", FOREIGN_BUILT_IN, .about = TEXT_TABLES },
+    { "flatstore", FOREIGN_BUILT_IN, .about = OTHER_DATABASE },
     { "mysql", FOREIGN_BUILT_IN, .about = DATABASE },
     { "postgres", FOREIGN_BUILT_IN, .about = DATABASE },
-    { "unixodbc", FOREIGN_BUILT_IN, .about = DATABASE },
+    { "unixodbc", FOREIGN_BUILT_IN, .about = OTHER_DATABASE },
     { "debugger", FOREIGN_BUILT_IN,
       .about = "nothing needs it here; culvert -d writes more log",
       .functions = "dbg_breakpoint dbg_pv_dump dbg_sip_msg" },

@@ -77,6 +77,8 @@ static const struct setting_row rows[] = {
     LIVE_CALL("mpath", add_module_path),
     LIVE_CALL("loadpath", add_module_path),
     TEXT("database", database),
+    NUMBER("database_connections", database_connections),
+    NUMBER("database_timeout", database_timeout),
     TEXT("control_socket", control_socket),
 
     NUMBER("server_signature", server_signature),
@@ -221,6 +223,8 @@ void settings_init(struct settings *settings)
         .sdp_attributes_max = 256,
         .sdp_candidates_max = 64,
         .database = STR("culvert.db"),
+        .database_connections = 4,
+        .database_timeout = 5,
         .control_socket = STR("culvert.sock"),
     };
     tls_settings_init(&settings->tls);

@@ -74,6 +74,8 @@ struct settings {
 
     struct str module_path;  /* colon-separated folders */
     struct str database;     /* file of the embedded database */
+    int64_t database_connections; /* of the pool of each db_url; 1 to 32 */
+    int64_t database_timeout;     /* seconds for a statement */
     struct str control_socket;
 
     int64_t server_signature;

@@ -26,6 +26,22 @@ struct pending {
     char ruid[RUID_MAX];
 };
 
+enum load_state {
+    LOAD_DONE,
+    LOAD_WAITS, /* for a database that is away */
+    LOAD_RUNS,
+    LOAD_ENDED, /* to be joined */
+};
+
+/* The thread that loads the tables when the database was away at the start. */
+struct loader {
+    _Atomic enum load_state state;
+    enum err err;
+    struct journal_time time;
+    bool was_away; /* when we looked last */
+    pthread_t thread;
+};
+
 struct journal {
     struct location *location;
     struct store *store;
@@ -33,8 +49,11 @@ struct journal {
     struct row_rules rules; /* all but the offset, which moves */
     _Atomic int64_t wall_offset;
     struct arena arena; /* names and statements */
+    struct str names[JOURNAL_TABLES_MAX];
+    unsigned name_count, needed_count, fetch_rows;
     struct journal_table tables[JOURNAL_TABLES_MAX];
-    unsigned table_count;
+    atomic_uint table_count; /* that have been opened; changes of others are not written */
+    struct loader loader;
     struct lock lock; /* of what follows; after the locks of the location, before none */
     struct table pending;
     struct hash_key key;
@@ -42,15 +61,22 @@ struct journal {
 };
 
 /* The statement of a change: a parcel that is handed to the store and comes back. Its context is
- * the journal, its first parameter the ruid. */
+ * the table, its first parameter the ruid. */
 static struct str ruid_of(const struct statement *change)
 {
     return change->query.params[0].text;
 }
 
+static const struct journal_table *table_of(const struct statement *change)
+{
+    return change->context;
+}
+
 static const struct journal_table *find_table(const struct journal *journal, struct str name)
 {
-    for (unsigned i = 0; i < journal->table_count; i++)
+    unsigned count = atomic_load_explicit(&journal->table_count, memory_order_acquire);
+
+    for (unsigned i = 0; i < count; i++)
         if (str_eq(journal->tables[i].name, name))
             return &journal->tables[i];
     return NULL;
@@ -160,7 +186,7 @@ static void hand_in(struct statement *change);
 
 static void come_back(struct statement *change, enum err err)
 {
-    struct journal *journal = change->context;
+    struct journal *journal = table_of(change)->journal;
     struct statement *next = NULL;
     bool waits;
 
@@ -178,11 +204,30 @@ static void on_done(void *context, const struct store_result *result)
     come_back(context, result->err);
 }
 
+/* Where there is no key: a binding without a row is new. */
+static void on_update_done(void *context, const struct store_result *result)
+{
+    struct statement *change = context;
+    const struct journal_table *table = table_of(change);
+    enum err err = result->err;
+
+    if (!err && result->affected == 0) {
+        err = store_query(table->journal->store, NULL, table->insert, change->query.params + 1,
+                          table->column_count, on_done, change);
+        if (!err)
+            return;
+    }
+    come_back(change, err);
+}
+
 static void hand_in(struct statement *change)
 {
-    struct journal *journal = change->context;
-    enum err err = store_query(journal->store, NULL, change->query.sql, change->query.params,
-                               change->query.param_count, on_done, change);
+    const struct journal_table *table = table_of(change);
+    bool may_insert = table->skips_ruid && str_eq(change->query.sql, table->upsert);
+    unsigned first = table->skips_ruid ? 1 : 0;
+    enum err err = store_query(table->journal->store, NULL, change->query.sql,
+                               change->query.params + first, change->query.param_count - first,
+                               may_insert ? on_update_done : on_done, change);
 
     if (err)
         come_back(change, err);
@@ -194,20 +239,18 @@ static enum err make_change(struct journal *journal, const struct journal_table 
                             enum location_event event, const struct binding *binding,
                             struct statement **out)
 {
+    bool is_removed = event == BINDING_REMOVED || event == BINDING_EXPIRED;
     struct row_rules rules = journal->rules;
     struct row_scratch scratch;
-    struct value values[ROW_COLUMNS];
-    struct query query = { table->upsert, values, table->column_count };
+    struct value row[ROW_COLUMNS];
+    struct value params[ROW_COLUMNS + 4];
+    struct query query = { .sql = is_removed ? table->remove : table->upsert, .params = params };
 
-    if (event == BINDING_REMOVED || event == BINDING_EXPIRED) {
-        values[0] = value_of_str(binding->ruid);
-        query.sql = table->remove;
-        query.param_count = 1;
-    } else {
-        rules.wall_offset = atomic_load_explicit(&journal->wall_offset, memory_order_relaxed);
-        row_write(&rules, binding, &scratch, values);
-    }
-    return statement_create(NULL, &query, NULL, journal, out);
+    rules.wall_offset = atomic_load_explicit(&journal->wall_offset, memory_order_relaxed);
+    row_write(&rules, binding, &scratch, row);
+    query.param_count = is_removed ? location_table_remove_params(table, row, params)
+                                   : location_table_upsert_params(table, row, params);
+    return statement_create(NULL, &query, NULL, (void *)(uintptr_t)table, out);
 }
 
 /* One that is to be in memory alone has no row, unless it had one before. */
@@ -272,46 +315,120 @@ static void journal_destroy(struct journal *journal)
     free(journal);
 }
 
-static enum err load_table(struct journal *journal, const struct journal_settings *settings,
-                           const struct journal_table *table)
+static enum err load_table(struct journal *journal, const struct journal_table *table, bool is_late)
 {
     struct table_load load = {
         .table = table,
         .location = journal->location,
         .store = journal->store,
         .rules = journal->rules,
-        .time = settings->time,
-        .fetch_rows = settings->fetch_rows ? settings->fetch_rows : FETCH_ROWS,
+        .time = journal->loader.time,
+        .fetch_rows = journal->fetch_rows,
+        .is_late = is_late,
     };
     enum err err;
 
-    load.rules.wall_offset = settings->time.wall - (int64_t)settings->time.now;
+    load.rules.wall_offset = load.time.wall - (int64_t)load.time.now;
     err = location_table_load(&load);
+    lock_take(&journal->lock);
     journal->counters.loaded += load.loaded;
+    lock_give(&journal->lock);
     return err;
 }
 
-static enum err open_tables(struct journal *journal, const struct journal_settings *settings)
+static enum err open_tables(struct journal *journal)
 {
-    enum err err;
+    unsigned count = 0;
 
-    if (settings->table_count > JOURNAL_TABLES_MAX)
-        return ERR_LIMIT;
-    for (unsigned i = 0; i < settings->table_count; i++) {
-        struct journal_table *table = &journal->tables[journal->table_count];
+    for (unsigned i = 0; i < journal->name_count; i++) {
+        struct journal_table *table = &journal->tables[count];
+        enum err err = location_table_open(journal->store, journal->names[i],
+                                           journal->rules.uses_domain, &journal->arena, table);
 
-        err = location_table_open(journal->store, settings->tables[i], &journal->arena, table);
-        if (err == ERR_UNSUPPORTED && settings->needed_count && i >= settings->needed_count) {
+        if (err == ERR_UNSUPPORTED && journal->needed_count && i >= journal->needed_count) {
             log_notice("usrloc: bindings of \"" STR_FMT "\" are kept in memory alone",
-                       STR_ARG(settings->tables[i]));
+                       STR_ARG(journal->names[i]));
             continue;
         }
         if (err)
             return err;
-        journal->table_count++;
-        if ((err = load_table(journal, settings, table)))
-            return err;
+        table->journal = journal;
+        count++;
     }
+    atomic_store_explicit(&journal->table_count, count, memory_order_release);
+    return ERR_NONE;
+}
+
+/* From the moment when they are open changes are written. */
+static enum err load_tables(struct journal *journal, bool is_late)
+{
+    enum err err = ERR_NONE;
+
+    if (!journal->table_count && (err = open_tables(journal)))
+        return err;
+    for (unsigned i = 0; !err && i < journal->table_count; i++)
+        err = load_table(journal, &journal->tables[i], is_late);
+    return err;
+}
+
+/* --- loading late --- */
+
+static void write_binding(void *context, const struct binding *binding)
+{
+    note_change(context, BINDING_INSERTED, binding);
+}
+
+/* What was registered before the tables were there has no rows. */
+static void *load_late(void *argument)
+{
+    struct journal *journal = argument;
+    struct loader *loader = &journal->loader;
+
+    loader->err = load_tables(journal, true);
+    if (!loader->err)
+        location_each(journal->location, 0, 1, loader->time.now, write_binding, journal);
+    atomic_store(&loader->state, LOAD_ENDED);
+    return NULL;
+}
+
+static void end_loading(struct journal *journal)
+{
+    struct loader *loader = &journal->loader;
+
+    pthread_join(loader->thread, NULL);
+    atomic_store(&loader->state, store_is_away(journal->store) ? LOAD_WAITS : LOAD_DONE);
+    if (!loader->err)
+        log_notice("usrloc: %llu bindings have been loaded, now that the database is back",
+                   (unsigned long long)journal->counters.loaded);
+    else if (loader->state == LOAD_DONE)
+        log_error("usrloc: the bindings of the database could not be loaded: %s. They are kept in "
+                  "memory alone until culvert is started again",
+                  err_name(loader->err));
+}
+
+static void look_at_loading(struct journal *journal, struct journal_time time)
+{
+    struct loader *loader = &journal->loader;
+
+    if (atomic_load(&loader->state) == LOAD_ENDED)
+        end_loading(journal);
+    if (atomic_load(&loader->state) != LOAD_WAITS || store_is_away(journal->store))
+        return;
+    loader->time = time;
+    atomic_store(&loader->state, LOAD_RUNS);
+    if (pthread_create(&loader->thread, NULL, load_late, journal))
+        atomic_store(&loader->state, LOAD_WAITS);
+}
+
+/* ERR_IO from a database that is away is a matter of time. */
+static enum err load_now_or_later(struct journal *journal)
+{
+    enum err err = store_is_away(journal->store) ? ERR_IO : load_tables(journal, false);
+
+    if (!err || !store_is_away(journal->store))
+        return err;
+    log_warning("usrloc: the database is away: bindings of before come when it is back");
+    atomic_store(&journal->loader.state, LOAD_WAITS);
     return ERR_NONE;
 }
 
@@ -323,6 +440,25 @@ static enum journal_mode mode_of(enum journal_mode mode)
     return JOURNAL_WRITE_THROUGH;
 }
 
+static enum err keep_settings(struct journal *journal, const struct journal_settings *settings)
+{
+    journal->location = settings->location;
+    journal->store = settings->store;
+    journal->mode = mode_of(settings->mode);
+    journal->rules =
+        (struct row_rules){ .uses_domain = settings->uses_domain, .sockets = settings->sockets };
+    journal->needed_count = settings->needed_count;
+    journal->fetch_rows = settings->fetch_rows ? settings->fetch_rows : FETCH_ROWS;
+    journal->loader.time = settings->time;
+    set_time(journal, settings->time);
+    if (settings->table_count > JOURNAL_TABLES_MAX)
+        return ERR_LIMIT;
+    for (unsigned i = 0; i < settings->table_count; i++)
+        if (str_copy(&journal->arena, settings->tables[i], &journal->names[journal->name_count++]))
+            return ERR_NOMEM;
+    return ERR_NONE;
+}
+
 enum err journal_start(const struct journal_settings *settings, struct journal **out)
 {
     struct journal *journal = calloc(1, sizeof *journal);
@@ -330,15 +466,12 @@ enum err journal_start(const struct journal_settings *settings, struct journal *
 
     if (!journal)
         return ERR_NOMEM;
-    journal->location = settings->location;
-    journal->store = settings->store;
-    journal->mode = mode_of(settings->mode);
-    journal->rules =
-        (struct row_rules){ .uses_domain = settings->uses_domain, .sockets = settings->sockets };
     arena_init(&journal->arena, NULL, SIZE_MAX);
     lock_init(&journal->lock);
-    set_time(journal, settings->time);
-    if ((err = open_tables(journal, settings))) {
+    err = keep_settings(journal, settings);
+    if (!err)
+        err = load_now_or_later(journal);
+    if (err) {
         journal_destroy(journal);
         return err;
     }
@@ -371,6 +504,16 @@ void journal_tick(struct journal *journal, struct journal_time time)
     take_all(journal, &changes);
     while ((change = statements_take(&changes)))
         hand_in(change);
+}
+
+void journal_look(struct journal *journal, struct journal_time time)
+{
+    bool is_away = store_is_away(journal->store);
+
+    look_at_loading(journal, time);
+    if (journal->loader.was_away && !is_away)
+        journal_tick(journal, time);
+    journal->loader.was_away = is_away;
 }
 
 void journal_read_counters(struct journal *journal, struct journal_counters *out)
@@ -408,6 +551,8 @@ void journal_stop(struct journal *journal)
     if (!journal)
         return;
     location_watch(journal->location, NULL, journal);
+    if (atomic_load(&journal->loader.state) >= LOAD_RUNS)
+        end_loading(journal);
     flush(journal);
     journal_destroy(journal);
 }

@@ -12,19 +12,35 @@ enum {
     SQL_MAX = 2048,
 };
 
-static void write_columns(struct writer *w, unsigned count, const char *format)
+/* The columns of enum row_column that a table may lack: those that OpenSER did not know. */
+static bool may_be_missing(enum row_column column)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct str name = row_column_name((enum row_column)i);
+    return column == ROW_RUID || column == ROW_INSTANCE || column == ROW_REG_ID ||
+           column == ROW_CONNECTION || column == ROW_FLOW;
+}
 
+/* With the name of each column for '@'. */
+static void write_columns(struct writer *w, const struct journal_table *table, const char *format)
+{
+    for (unsigned i = 0; i < table->column_count; i++) {
         if (i)
             write_str(w, STR(", "));
         for (const char *at = format; *at; at++)
             if (*at == '@')
-                write_str(w, name);
+                write_str(w, row_column_name(table->columns[i]));
             else
                 write_char(w, *at);
     }
+}
+
+static void write_key(struct writer *w, const struct journal_table *table)
+{
+    if (!table->skips_ruid)
+        write_str(w, STR(" WHERE ruid = ?"));
+    else if (table->uses_domain)
+        write_str(w, STR(" WHERE username = ? AND contact = ? AND domain = ?"));
+    else
+        write_str(w, STR(" WHERE username = ? AND contact = ?"));
 }
 
 static enum err keep_text(struct arena *arena, const struct writer *w, struct str *out)
@@ -35,23 +51,54 @@ static enum err keep_text(struct arena *arena, const struct writer *w, struct st
     return err ? err : str_copy(arena, text, out);
 }
 
+static void write_insert(struct writer *w, const struct journal_table *table)
+{
+    write_fmt(w, "INSERT INTO " STR_FMT " (", STR_ARG(table->name));
+    write_columns(w, table, "@");
+    write_str(w, STR(") VALUES ("));
+    write_columns(w, table, "?");
+    write_str(w, STR(")"));
+}
+
 static enum err make_upsert(const struct dialect *dialect, struct arena *arena,
                             struct journal_table *table)
 {
     char buffer[SQL_MAX];
     struct writer w = writer_over(buffer, sizeof buffer);
 
-    write_fmt(&w, "INSERT INTO " STR_FMT " (", STR_ARG(table->name));
-    write_columns(&w, table->column_count, "@");
-    write_str(&w, STR(") VALUES ("));
-    write_columns(&w, table->column_count, "?");
-    write_str(&w, STR(")"));
+    write_insert(&w, table);
     write_str(&w, dialect->upsert_front);
     if (dialect->upsert_names_key)
         write_str(&w, STR("ruid"));
     write_str(&w, dialect->upsert_middle);
-    write_columns(&w, table->column_count, dialect->upsert_column);
+    write_columns(&w, table, dialect->upsert_column);
     return keep_text(arena, &w, &table->upsert);
+}
+
+static enum err make_update_and_insert(struct arena *arena, struct journal_table *table)
+{
+    char buffer[SQL_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+    enum err err;
+
+    write_insert(&w, table);
+    if ((err = keep_text(arena, &w, &table->insert)))
+        return err;
+    w = writer_over(buffer, sizeof buffer);
+    write_fmt(&w, "UPDATE " STR_FMT " SET ", STR_ARG(table->name));
+    write_columns(&w, table, "@ = ?");
+    write_key(&w, table);
+    return keep_text(arena, &w, &table->upsert);
+}
+
+static enum err make_remove(struct arena *arena, struct journal_table *table)
+{
+    char buffer[SQL_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+
+    write_fmt(&w, "DELETE FROM " STR_FMT, STR_ARG(table->name));
+    write_key(&w, table);
+    return keep_text(arena, &w, &table->remove);
 }
 
 static enum err make_load(struct arena *arena, struct journal_table *table)
@@ -60,10 +107,45 @@ static enum err make_load(struct arena *arena, struct journal_table *table)
     struct writer w = writer_over(buffer, sizeof buffer);
 
     write_str(&w, STR("SELECT "));
-    write_columns(&w, table->column_count, "@");
+    write_columns(&w, table, "@");
     write_fmt(&w, ", id FROM " STR_FMT " WHERE id > ? ORDER BY id LIMIT ?", STR_ARG(table->name));
     return keep_text(arena, &w, &table->load);
 }
+
+static unsigned add_key(const struct journal_table *table, const struct value *row,
+                        struct value *out, unsigned count)
+{
+    if (!table->skips_ruid)
+        return count;
+    out[count++] = row[ROW_USERNAME];
+    out[count++] = row[ROW_CONTACT];
+    if (table->uses_domain)
+        out[count++] = row[ROW_DOMAIN];
+    return count;
+}
+
+unsigned location_table_upsert_params(const struct journal_table *table,
+                                      const struct value row[static ROW_COLUMNS],
+                                      struct value out[static ROW_COLUMNS + 4])
+{
+    unsigned count = 0;
+
+    if (table->skips_ruid)
+        out[count++] = row[ROW_RUID];
+    for (unsigned i = 0; i < table->column_count; i++)
+        out[count++] = row[table->columns[i]];
+    return add_key(table, row, out, count);
+}
+
+unsigned location_table_remove_params(const struct journal_table *table,
+                                      const struct value row[static ROW_COLUMNS],
+                                      struct value out[static ROW_COLUMNS + 4])
+{
+    out[0] = row[ROW_RUID];
+    return add_key(table, row, out, 1);
+}
+
+/* --- opening --- */
 
 static bool is_table_name(struct str name)
 {
@@ -73,45 +155,55 @@ static bool is_table_name(struct str name)
     return name.len > 0 && name.len <= TABLE_NAME_MAX;
 }
 
-/* All that we write are there; only `flow`, the last one, may be missing. */
-static enum err check_columns(struct store *store, struct journal_table *table)
+static enum err refuse_column(struct str table, enum row_column column)
 {
-    for (unsigned i = 0; i < ROW_FLOW; i++) {
-        struct str column = row_column_name((enum row_column)i);
+    log_error("usrloc: the table \"" STR_FMT "\" of the database has no column \"" STR_FMT
+              "\", or is "
+              "not there: it must be that of OpenSER 1.3 or Kamailio 5. \"culvertctl db.migrate "
+              "URL\" adds what is missing",
+              STR_ARG(table), STR_ARG(row_column_name(column)));
+    return ERR_UNSUPPORTED;
+}
 
-        if (store_has_column(store, table->name, column))
-            continue;
-        log_error("usrloc: the table \"" STR_FMT "\" of the database has no column \"" STR_FMT
-                  "\": it must be of version 9 (Kamailio 5). Add what is missing, or rename the "
-                  "table, and the embedded database makes a new one",
-                  STR_ARG(table->name), STR_ARG(column));
-        return ERR_UNSUPPORTED;
+static enum err find_columns(struct store *store, struct journal_table *table)
+{
+    for (enum row_column column = 0; column < ROW_COLUMNS; column++) {
+        if (store_has_column(store, table->name, row_column_name(column)))
+            table->columns[table->column_count++] = column;
+        else if (store_is_away(store))
+            return ERR_IO;
+        else if (!may_be_missing(column))
+            return refuse_column(table->name, column);
     }
-    table->column_count = ROW_FLOW;
-    if (store_has_column(store, table->name, row_column_name(ROW_FLOW)))
-        table->column_count = ROW_COLUMNS;
+    table->skips_ruid = table->columns[0] != ROW_RUID;
     return ERR_NONE;
 }
 
-enum err location_table_open(struct store *store, struct str name, struct arena *arena,
-                             struct journal_table *table)
+static enum err make_statements(struct store *store, struct arena *arena,
+                                struct journal_table *table)
+{
+    enum err err = table->skips_ruid ? make_update_and_insert(arena, table)
+                                     : make_upsert(store_dialect(store), arena, table);
+
+    if (!err)
+        err = make_remove(arena, table);
+    return err ? err : make_load(arena, table);
+}
+
+enum err location_table_open(struct store *store, struct str name, bool uses_domain,
+                             struct arena *arena, struct journal_table *table)
 {
     enum err err;
 
+    *table = (struct journal_table){ .uses_domain = uses_domain };
     if (!is_table_name(name)) {
         log_error("usrloc: \"" STR_FMT "\" is not the name of a table", STR_ARG(name));
         return ERR_SYNTAX;
     }
     if ((err = str_copy(arena, name, &table->name)))
         return err;
-    if ((err = check_columns(store, table)))
-        return err;
-    if ((err = str_print(arena, &table->remove, "DELETE FROM " STR_FMT " WHERE ruid = ?",
-                         STR_ARG(name))))
-        return err;
-    if ((err = make_upsert(store_dialect(store), arena, table)))
-        return err;
-    return make_load(arena, table);
+    err = find_columns(store, table);
+    return err ? err : make_statements(store, arena, table);
 }
 
 /* --- loading --- */
@@ -127,12 +219,40 @@ static enum err name_row(struct table_load *load, int64_t id, struct arena *aren
         return ERR_NONE;
     if ((err = str_print(arena, ruid, "row-%lld", (long long)id)))
         return err;
+    if (load->table->skips_ruid)
+        return ERR_NONE;
     if ((err = str_print(arena, &sql, "UPDATE " STR_FMT " SET ruid = ? WHERE id = ?",
                          STR_ARG(load->table->name))))
         return err;
     params[0] = value_of_str(*ruid);
     params[1] = value_of_int(id);
     return store_query(load->store, NULL, sql, params, 2, NULL, NULL);
+}
+
+/* Is there one for the same contact or the same client? */
+static bool is_superseded(struct table_load *load, const struct binding *row, struct arena *arena)
+{
+    struct binding *bindings;
+    unsigned count;
+
+    if (location_find(load->location, row->table, row->aor, load->time.now, arena, &bindings,
+                      &count))
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        if (str_eq(bindings[i].contact, row->contact) ||
+            (row->instance.len && str_eq(bindings[i].instance, row->instance)))
+            return true;
+    return false;
+}
+
+static enum err delete_row(struct table_load *load, int64_t id, struct arena *arena)
+{
+    struct value param = value_of_int(id);
+    struct str sql;
+    enum err err =
+        str_print(arena, &sql, "DELETE FROM " STR_FMT " WHERE id = ?", STR_ARG(load->table->name));
+
+    return err ? err : store_query(load->store, NULL, sql, &param, 1, NULL, NULL);
 }
 
 static enum err load_row(struct table_load *load, const struct value *row, int64_t id,
@@ -145,9 +265,11 @@ static enum err load_row(struct table_load *load, const struct value *row, int64
         return err;
     if (binding.expires_at != BINDING_FOREVER && binding.expires_at <= load->time.now)
         return ERR_NONE;
+    binding.table = load->table->name;
+    if (load->is_late && is_superseded(load, &binding, arena))
+        return delete_row(load, id, arena);
     if ((err = name_row(load, id, arena, &binding.ruid)))
         return err;
-    binding.table = load->table->name;
     if ((err = location_restore(load->location, &binding)))
         return err;
     load->loaded++;
@@ -164,7 +286,8 @@ static void load_page(void *context, const struct store_result *result)
         struct arena arena;
         enum err err;
 
-        memcpy(row, result->rows[i].columns, columns * sizeof *row);
+        for (unsigned column = 0; column < columns; column++)
+            row[load->table->columns[column]] = result->rows[i].columns[column];
         load->last_id = result->rows[i].columns[columns].number;
         arena_init(&arena, NULL, SIZE_MAX);
         err = load_row(load, row, load->last_id, &arena);

@@ -3,18 +3,38 @@
 /* A location table of a database: the statements for it, and loading it. */
 #include "store/location_row.h"
 
-/* Texts live in the arena that it was opened with. */
+/*
+ * Tables of Kamailio 5 have a key, the ruid, and one statement inserts or updates. Those of OpenSER
+ * have none: there a row is known by its address-of-record and contact, and what updates no row is
+ * inserted. The first parameter is always the ruid; `skips_ruid` says that it is not for the
+ * statement. Texts live in the arena that it was opened with.
+ */
 struct journal_table {
+    struct journal *journal; /* whose it is */
     struct str name;
-    struct str upsert; /* parameters: column_count values, in the order of enum row_column */
-    struct str remove; /* parameter: the ruid */
+    struct str upsert; /* parameters: the columns, and the key if there is no ruid */
+    struct str insert; /* without ruid alone: the columns */
+    struct str remove; /* parameters: the key */
     struct str load;
-    unsigned column_count; /* ROW_COLUMNS, or one less: `flow` is missing */
+    enum row_column columns[ROW_COLUMNS]; /* those that it has */
+    unsigned column_count;
+    bool skips_ruid;
+    bool uses_domain;
 };
 
-/* ERR_UNSUPPORTED when a column is missing, ERR_SYNTAX when the name is none; both are logged. */
-MUST_USE enum err location_table_open(struct store *store, struct str name, struct arena *arena,
-                                      struct journal_table *table);
+/*
+ * ERR_UNSUPPORTED when a column is missing, ERR_SYNTAX when the name is none; both are logged.
+ * ERR_IO: the database is away.
+ */
+MUST_USE enum err location_table_open(struct store *store, struct str name, bool uses_domain,
+                                      struct arena *arena, struct journal_table *table);
+/* From the values of all columns to the parameters of `upsert`, or of `remove`; how many. */
+unsigned location_table_upsert_params(const struct journal_table *table,
+                                      const struct value row[static ROW_COLUMNS],
+                                      struct value out[static ROW_COLUMNS + 4]);
+unsigned location_table_remove_params(const struct journal_table *table,
+                                      const struct value row[static ROW_COLUMNS],
+                                      struct value out[static ROW_COLUMNS + 4]);
 
 struct table_load {
     const struct journal_table *table;
@@ -23,6 +43,7 @@ struct table_load {
     struct row_rules rules;
     struct journal_time time;
     unsigned fetch_rows; /* of a page */
+    bool is_late;        /* what was registered meanwhile comes first */
     /* Of the loading itself. */
     int64_t last_id;
     unsigned row_count; /* of the last page */

@@ -361,6 +361,11 @@ enum err store_query(struct store *store, struct worker *worker, struct str sql,
     return err;
 }
 
+bool store_is_away(struct store *store)
+{
+    return outage_is_on(&store->queue.outage);
+}
+
 void store_drain(struct store *store)
 {
     if (atomic_load(&store->is_ending))
