@@ -181,6 +181,13 @@ bool run_is_uri_myself(const struct run *run, const struct sip_uri *uri);
  */
 struct str run_contact_uri(const struct run *run, const struct sip_nameaddr *contact);
 
+/* Writes what a URI becomes, 1024 bytes at most; a verdict that is not VERDICT_TRUE ends it all. */
+typedef enum verdict run_rewrite_fn(void *context, const struct sip_uri *uri, struct writer *w);
+/* All values of the first Contact header; VERDICT_FALSE when there is none, or one is `*`. */
+enum verdict run_rewrite_contacts(struct run *run, run_rewrite_fn *rewrite, void *context);
+/* The Request-URI as it stands. */
+enum verdict run_rewrite_uri(struct run *run, run_rewrite_fn *rewrite, void *context);
+
 /* ---- bodies ---- */
 
 /* A part of the body of run->msg as it stands after all changes so far. */

@@ -15,10 +15,6 @@ enum {
     NO_FIELDS = -26,
 };
 
-/* Writes what a URI becomes; a verdict that is not VERDICT_TRUE leaves it. */
-typedef enum verdict rewrite_fn(const struct call *call, const struct sip_uri *uri,
-                                struct writer *w);
-
 static char separator_of(const struct call *call)
 {
     const struct siputils *state = module_state(call->module);
@@ -26,61 +22,11 @@ static char separator_of(const struct call *call)
     return str_is_empty(state->contact_flds_separator) ? '*' : state->contact_flds_separator.ptr[0];
 }
 
-static enum verdict rewrite_value(struct call *call, struct str value, rewrite_fn *rewrite)
-{
-    struct run *run = call->run;
-    char buffer[TEXT_MAX];
-    struct writer w = writer_over(buffer, sizeof buffer);
-    struct sip_nameaddr contact;
-    struct str text, kept;
-    enum verdict verdict;
-
-    if (sip_nameaddr_parse(value, &contact) || contact.is_star)
-        return VERDICT_FALSE;
-    verdict = rewrite(call, &contact.uri, &w);
-    if (verdict != VERDICT_TRUE)
-        return verdict;
-    if (writer_finish(&w, &text) || str_copy(run->arena, text, &kept))
-        return VERDICT_ERROR;
-    return verdict_of(sip_edit_replace(run->edits, run->msg, contact.uri.text, kept));
-}
-
-/* All values of the first Contact header. */
-static enum verdict rewrite_contact(struct call *call, rewrite_fn *rewrite)
-{
-    const struct sip_hdr *hdr = sip_msg_find(call->run->msg, SIP_HDR_CONTACT, NULL);
-    struct str rest = hdr ? hdr->value : STR(""), value;
-    enum verdict verdict = VERDICT_FALSE;
-
-    while (sip_list_next(&rest, &value)) {
-        verdict = rewrite_value(call, value, rewrite);
-        if (verdict != VERDICT_TRUE)
-            break;
-    }
-    return verdict;
-}
-
-/* The Request-URI. */
-static enum verdict rewrite_ruri(struct call *call, rewrite_fn *rewrite)
-{
-    char buffer[TEXT_MAX];
-    struct writer w = writer_over(buffer, sizeof buffer);
-    struct sip_uri uri;
-    struct str text;
-    enum verdict verdict;
-
-    if (sip_uri_parse(uri_current(call->run), &uri))
-        return VERDICT_ERROR;
-    verdict = rewrite(call, &uri, &w);
-    if (verdict != VERDICT_TRUE || str_eq(writer_text(&w), uri.text))
-        return verdict;
-    return writer_finish(&w, &text) ? VERDICT_ERROR : verdict_of(run_set_uri(call->run, text));
-}
-
 /* ---- in the user part ---- */
 
-static enum verdict encode(const struct call *call, const struct sip_uri *uri, struct writer *w)
+static enum verdict encode(void *context, const struct sip_uri *uri, struct writer *w)
 {
+    const struct call *call = context;
     char c = separator_of(call);
 
     write_fmt(w, "sip:" STR_FMT "%c" STR_FMT "%c" STR_FMT "%c" STR_FMT "%c",
@@ -104,8 +50,9 @@ static bool split_fields(struct str text, char separator, struct str fields[FIEL
     return !str_find_char(text, separator);
 }
 
-static enum verdict decode(const struct call *call, const struct sip_uri *uri, struct writer *w)
+static enum verdict decode(void *context, const struct sip_uri *uri, struct writer *w)
 {
+    const struct call *call = context;
     struct str f[FIELDS];
 
     if (!split_fields(uri->user, separator_of(call), f))
@@ -125,24 +72,24 @@ static enum verdict decode(const struct call *call, const struct sip_uri *uri, s
 
 enum verdict encode_contact(struct call *call)
 {
-    return rewrite_contact(call, encode);
+    return run_rewrite_contacts(call->run, encode, call);
 }
 
 enum verdict decode_contact(struct call *call)
 {
-    return rewrite_ruri(call, decode);
+    return run_rewrite_uri(call->run, decode, call);
 }
 
 enum verdict decode_contact_header(struct call *call)
 {
-    return rewrite_contact(call, decode);
+    return run_rewrite_contacts(call->run, decode, call);
 }
 
 /* ---- in a parameter ---- */
 
-static enum verdict encode_param(const struct call *call, const struct sip_uri *uri,
-                                 struct writer *w)
+static enum verdict encode_param(void *context, const struct sip_uri *uri, struct writer *w)
 {
+    const struct call *call = context;
     write_fmt(w, STR_FMT ";" STR_FMT "=", STR_ARG(call->args[1].value.text),
               STR_ARG(call->args[0].value.text));
     write_base64(w, uri->text, BASE64_BARE);
@@ -150,9 +97,9 @@ static enum verdict encode_param(const struct call *call, const struct sip_uri *
 }
 
 /* A URI without the parameter stays; what was in it must be a URI. */
-static enum verdict decode_param(const struct call *call, const struct sip_uri *uri,
-                                 struct writer *w)
+static enum verdict decode_param(void *context, const struct sip_uri *uri, struct writer *w)
 {
+    const struct call *call = context;
     const char *start = w->at;
     struct sip_param param;
     struct sip_uri hidden;
@@ -167,9 +114,9 @@ static enum verdict decode_param(const struct call *call, const struct sip_uri *
     return VERDICT_TRUE;
 }
 
-static enum verdict remove_param(const struct call *call, const struct sip_uri *uri,
-                                 struct writer *w)
+static enum verdict remove_param(void *context, const struct sip_uri *uri, struct writer *w)
 {
+    const struct call *call = context;
     char buffer[TEXT_MAX];
     struct writer kept = writer_over(buffer, sizeof buffer);
     struct sip_uri without = *uri;
@@ -183,20 +130,20 @@ static enum verdict remove_param(const struct call *call, const struct sip_uri *
 
 enum verdict contact_param_encode(struct call *call)
 {
-    return rewrite_contact(call, encode_param);
+    return run_rewrite_contacts(call->run, encode_param, call);
 }
 
 enum verdict contact_param_decode(struct call *call)
 {
-    return rewrite_contact(call, decode_param);
+    return run_rewrite_contacts(call->run, decode_param, call);
 }
 
 enum verdict contact_param_decode_ruri(struct call *call)
 {
-    return rewrite_ruri(call, decode_param);
+    return run_rewrite_uri(call->run, decode_param, call);
 }
 
 enum verdict contact_param_rm(struct call *call)
 {
-    return rewrite_contact(call, remove_param);
+    return run_rewrite_contacts(call->run, remove_param, call);
 }

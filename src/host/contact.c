@@ -70,3 +70,58 @@ struct str run_contact_uri(const struct run *run, const struct sip_nameaddr *con
     write_changed(&w, run->edits, contact);
     return writer_finish(&w, &uri) ? contact->uri.text : without_brackets(uri);
 }
+
+/* ---- rewriting ---- */
+
+enum {
+    REWRITTEN_MAX = 1024,
+};
+
+static enum verdict rewrite_value(struct run *run, struct str value, run_rewrite_fn *rewrite,
+                                  void *context)
+{
+    char buffer[REWRITTEN_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+    struct sip_nameaddr contact;
+    struct str text, kept;
+    enum verdict verdict;
+
+    if (sip_nameaddr_parse(value, &contact) || contact.is_star)
+        return VERDICT_FALSE;
+    verdict = rewrite(context, &contact.uri, &w);
+    if (verdict != VERDICT_TRUE)
+        return verdict;
+    if (writer_finish(&w, &text) || str_copy(run->arena, text, &kept))
+        return VERDICT_ERROR;
+    return verdict_of(sip_edit_replace(run->edits, run->msg, contact.uri.text, kept));
+}
+
+enum verdict run_rewrite_contacts(struct run *run, run_rewrite_fn *rewrite, void *context)
+{
+    const struct sip_hdr *hdr = sip_msg_find(run->msg, SIP_HDR_CONTACT, NULL);
+    struct str rest = hdr ? hdr->value : STR(""), value;
+    enum verdict verdict = VERDICT_FALSE;
+
+    while (sip_list_next(&rest, &value)) {
+        verdict = rewrite_value(run, value, rewrite, context);
+        if (verdict != VERDICT_TRUE)
+            break;
+    }
+    return verdict;
+}
+
+enum verdict run_rewrite_uri(struct run *run, run_rewrite_fn *rewrite, void *context)
+{
+    char buffer[REWRITTEN_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+    struct sip_uri uri;
+    struct str text;
+    enum verdict verdict;
+
+    if (sip_uri_parse(run_target(run)->uri, &uri))
+        return VERDICT_ERROR;
+    verdict = rewrite(context, &uri, &w);
+    if (verdict != VERDICT_TRUE || str_eq(writer_text(&w), uri.text))
+        return verdict;
+    return writer_finish(&w, &text) ? VERDICT_ERROR : verdict_of(run_set_uri(run, text));
+}

@@ -61,7 +61,8 @@ static const struct mod_function *find_function(void *context, struct str name, 
     const struct mod_function *row = find_in_rows(core_commands, name, arg_count);
 
     *module = NULL;
-    for (unsigned i = 0; !row && i < server->module_count; i++) {
+    /* Of two modules with the same function the one that was loaded last counts, as in the originals. */
+    for (unsigned i = server->module_count; !row && i-- > 0;) {
         if (!has_module(reading, i))
             continue;
         row = find_in_rows(server->modules[i]->desc->functions, name, arg_count);
