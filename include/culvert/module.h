@@ -80,6 +80,13 @@ MUST_USE enum err script_place_format(const struct script_place *place, struct s
 struct variable_ref;
 MUST_USE enum err script_place_variable(const struct script_place *place, struct str text,
                                         const struct variable_ref **out);
+/* At least one, all of which can be written, with ';' or ',' between them. */
+struct variable_list {
+    const struct variable_ref **refs;
+    unsigned count;
+};
+MUST_USE enum err script_place_variable_list(const struct script_place *place, struct str text,
+                                             const struct variable_list **out);
 
 typedef enum verdict mod_function_fn(struct call *call);
 /*

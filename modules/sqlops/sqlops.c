@@ -5,7 +5,6 @@
 enum {
     ANSWERED_EMPTY = 2, /* verdicts of their own: nothing came, */
     ANSWERED_UNKEPT = 3, /* or rows that nobody asked to keep */
-    VARIABLES_MAX = 64,
 };
 
 /* A statement under way. */
@@ -15,11 +14,6 @@ struct asking {
     struct str sql;  /* as written, for the names of columns */
     struct str name; /* of the result, or of the xavp */
     const struct variable_list *variables;
-};
-
-struct variable_list {
-    const struct variable_ref *refs[VARIABLES_MAX];
-    unsigned count;
 };
 
 /* ---- connections ---- */
@@ -87,49 +81,13 @@ static enum err prepare_statement(struct str text, const struct script_place *pl
     return script_place_query_text(place, text, &statement->query);
 }
 
-/* The text up to the next separator that stands in no parentheses. */
-static struct str take_name(struct str *rest)
-{
-    struct str text = *rest;
-    unsigned depth = 0;
-    size_t len = 0;
-
-    for (; len < text.len; len++) {
-        depth += text.ptr[len] == '(';
-        depth -= text.ptr[len] == ')' && depth > 0;
-        if (depth == 0 && strchr(",;", text.ptr[len]))
-            break;
-    }
-    *rest = str_skip(text, len + 1);
-    return str_trim((struct str){ text.ptr, len });
-}
-
-/* list = variable *( ( ";" | "," ) variable ) */
-static enum err prepare_variables(struct str text, const struct script_place *place, const void **out)
-{
-    struct variable_list *list = arena_zalloc(script_place_arena(place), sizeof *list);
-    enum err err = list ? ERR_NONE : ERR_NOMEM;
-
-    while (!err && text.len && list->count < VARIABLES_MAX) {
-        struct str name = take_name(&text);
-        const struct variable_ref **ref = &list->refs[list->count++];
-
-        err = script_place_variable(place, name, ref);
-        if (!err && !variable_can_set(*ref)) {
-            script_complain(place, STR_FMT " cannot be written", STR_ARG(name));
-            err = ERR_UNSUPPORTED;
-        }
-    }
-    *out = list;
-    return err ? err : list->count && !text.len ? ERR_NONE : ERR_SYNTAX;
-}
-
 static enum err prepare(struct module *module, unsigned index, struct str text, const struct script_place *place,
                         const void **out)
 {
     if (index == 0)
         return sqlops_find(module, text, place, (const struct connection **)out);
-    return index == 1 ? prepare_statement(text, place, out) : prepare_variables(text, place, out);
+    return index == 1 ? prepare_statement(text, place, out)
+                      : script_place_variable_list(place, text, (const struct variable_list **)out);
 }
 
 /* ---- asking ---- */

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include <culvert/module.h>
+#include <culvert/shell.h>
 #include <culvert/server.h>
 #include <culvert/transaction.h>
 
@@ -92,6 +93,8 @@ struct server_world {
     bool has_media; /* false: no relay is made (checks of a configuration) */
     /* Runs something on the thread of a worker; NULL: there is only one thread. */
     void (*post)(struct worker *worker, void (*run)(void *argument), void *argument);
+    /* Runs programs, as shells_run() does; NULL: as processes. */
+    enum err (*run_shell_command)(void *context, const struct shell_command *command, shell_done_fn *done, void *argument);
     /* What moves the relay's packets; NULL: sockets. */
     enum err (*make_media_engine)(void *context, unsigned lanes, struct media_engine **out);
 };
@@ -130,6 +133,7 @@ struct server {
     struct auth_service *auth; /* NULL: auth is not loaded */
     struct tls_source tls_source;
     struct dialog_rules dialog_rules;
+    struct shells *shells; /* NULL: none may be run */
     struct relay *relay;
     struct relay_interface *interfaces;
     struct sdp_limits sdp_limits;
@@ -237,6 +241,10 @@ struct run *run_create(struct worker *worker, struct request *request, enum stag
 void run_start(struct run *run, uint16_t route, void (*done)(struct run *run));
 /* Releases the run and its reference to the request. */
 void run_end(struct run *run);
+
+/* shell.c: threads for programs, when they are allowed */
+MUST_USE enum err server_start_shells(struct server *server);
+void server_stop_shells(struct server *server);
 
 /* wait.c: ends the scripts of all runs that wait for a time. */
 void worker_end_waits(struct worker *worker);

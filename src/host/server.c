@@ -280,6 +280,8 @@ enum err server_start(struct server *server, unsigned workers)
     if (server->world.has_media)
         err = start_relay(server);
     if (!err)
+        err = server_start_shells(server);
+    if (!err)
         err = server_start_modules(server);
     server->is_started = !err;
     return err;
@@ -290,6 +292,7 @@ void server_stop(struct server *server)
     if (server->relay)
         relay_destroy(server->relay);
     server->relay = NULL;
+    server_stop_shells(server);
 }
 
 /* ---- what others may ask ---- */

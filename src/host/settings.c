@@ -79,6 +79,8 @@ static const struct setting_row rows[] = {
     TEXT("database", database),
     NUMBER("database_connections", database_connections),
     NUMBER("database_timeout", database_timeout),
+    NUMBER("allow_exec", allow_exec),
+    NUMBER("exec_processes", exec_processes),
     TEXT("control_socket", control_socket),
 
     NUMBER("server_signature", server_signature),
@@ -225,6 +227,7 @@ void settings_init(struct settings *settings)
         .database = STR("culvert.db"),
         .database_connections = 4,
         .database_timeout = 5,
+        .exec_processes = 8,
         .control_socket = STR("culvert.sock"),
     };
     tls_settings_init(&settings->tls);

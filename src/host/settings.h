@@ -73,6 +73,8 @@ struct settings {
     int64_t files_limit;
 
     struct str module_path;  /* colon-separated folders */
+    int64_t allow_exec;     /* scripts may run programs (culvert/shell.h) */
+    int64_t exec_processes; /* at once */
     struct str database;     /* file of the embedded database */
     int64_t database_connections; /* of the pool of each db_url; 1 to 32 */
     int64_t database_timeout;     /* seconds for a statement */

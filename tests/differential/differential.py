@@ -202,7 +202,7 @@ def outcomes(case_file, cases, script, command):
 PEER_MODULES = [f'loadmodule "{name}.so"' for name in ('kex', 'corex', 'tm', 'tmx', 'sl', 'rr', 'pv', 'maxfwd', 'textops',
                                                        'textopsx', 'siputils', 'xlog', 'cfgutils', 'counters',
                                                        'statistics', 'diversion', 'htable', 'pike', 'ratelimit', 'db_sqlite',
-                                                       'sqlops', 'avpops')]
+                                                       'sqlops', 'avpops', 'exec')]
 
 
 def peer_command(path, port, folder):
@@ -243,9 +243,9 @@ def record(paths):
 
 # ---- checking ----
 
-OWN_MODULES = [f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv', 'cfgutils',
+OWN_MODULES = ['allow_exec = yes', *(f'loadmodule "{name}.so"' for name in ('tm', 'sl', 'rr', 'maxfwd', 'textops', 'textopsx', 'siputils', 'xlog', 'pv', 'cfgutils',
                                                       'corex', 'counters', 'statistics', 'diversion', 'htable', 'pike', 'ratelimit',
-                                                      'sqlops', 'avpops')]
+                                                      'sqlops', 'avpops', 'exec'))]
 
 
 def refuses(case_file, case, build):

@@ -268,6 +268,26 @@ static bool do_names(struct scene *scene, struct str rest)
                : scene_fail(scene, "names: how long?");
 }
 
+/* command WORD TIME STATUS what it prints */
+static bool do_command(struct scene *scene, struct str rest)
+{
+    struct world_command command = { .status = 0 };
+    struct str word = take_word(&rest), time = take_word(&rest), status = take_word(&rest);
+    uint64_t number;
+
+    rest = str_trim(rest);
+    if (!open_world(scene))
+        return false;
+    if (word.len >= sizeof command.word || rest.len >= sizeof command.output || !read_time(time, &command.delay) ||
+        str_to_uint(status, 0, 255, &number))
+        return scene_fail(scene, "command: a word, how long it takes, its status, and what it prints");
+    memcpy(command.word, word.ptr, word.len);
+    memcpy(command.output, rest.ptr, rest.len);
+    command.status = (int)number;
+    world_add_command(scene->world, &command);
+    return true;
+}
+
 /* example.net 203.0.113.1 2001:db8::1 */
 static bool read_addrs(struct world_name *record, struct str rest, struct scene *scene)
 {
@@ -810,6 +830,7 @@ static const struct {
     { STR_INIT("domain"), do_domain, false },
     { STR_INIT("names"), do_names, true },
     { STR_INIT("name"), do_name, true },
+    { STR_INIT("command"), do_command, true },
     { STR_INIT("nat"), do_nat, true },
     { STR_INIT("phone"), do_phone, true },
     { STR_INIT("account"), do_account, false },

@@ -139,6 +139,7 @@ static bool load(struct world *world)
         .post = post,
         .has_media = true,
         .make_media_engine = make_media_engine,
+        .run_shell_command = world_run_command,
     };
 
     if (server_create(&outside, &world->server))
@@ -205,6 +206,7 @@ static void finish_waiting(struct world *world)
 
     if (world->options.has_slow_store)
         store_close_to_workers();
+    world_end_commands(world);
     collect_errands(world);
     world_refuse_names(world);
     while ((event = simnet_take(&world->net, run_errand)))

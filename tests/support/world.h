@@ -18,6 +18,8 @@ enum {
     WORLD_NAMES_MAX = 64,
     WORLD_LOG_LINES = 400,
     WORLD_SQL_MAX = 32,
+    WORLD_COMMANDS_MAX = 16,
+    WORLD_COMMAND_TEXT = 4096,
 };
 
 struct world_options {
@@ -42,6 +44,14 @@ struct world_name {
         struct dns_service service;
         struct dns_pointer pointer;
     };
+};
+
+/* What becomes of a command for the shell that has the word in it. */
+struct world_command {
+    char word[64];
+    msec delay;
+    int status;
+    char output[256];
 };
 
 struct world_seat {
@@ -70,6 +80,8 @@ struct world {
     struct prng random, location_random, media_random;
     struct world_name names[WORLD_NAMES_MAX];
     unsigned name_count;
+    struct world_command commands[WORLD_COMMANDS_MAX];
+    unsigned command_count;
     struct name_rules name_rules; /* as the script has them */
     struct outages *outages;      /* of the server that is running */
     bool has_slow_names;
@@ -108,6 +120,7 @@ void world_deliver(struct world *world, const struct flow *flow, struct str byte
 /* Runs a statement on the embedded database; false when it fails. */
 bool world_run_sql(struct world *world, const char *sql);
 void world_add_name(struct world *world, const struct world_name *name);
+void world_add_command(struct world *world, const struct world_command *command);
 
 /* The host that the server's first address is at. */
 const struct sim_host *world_server_host(const struct world *world);

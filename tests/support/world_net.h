@@ -17,3 +17,9 @@ void world_names_open(struct world_seat *seat);
 void world_names_close(struct world_seat *seat);
 /* Tells all who wait for a name that there is none. */
 void world_refuse_names(struct world *world);
+
+/* world_commands.c */
+MUST_USE enum err world_run_command(void *world, const struct shell_command *command, shell_done_fn *done,
+                                    void *argument);
+/* The server stops: what still runs is over. */
+void world_end_commands(struct world *world);
