@@ -103,6 +103,7 @@ struct request {
     bool target_is_new;              /* Kamailio: written since the last relay */
 
     uint32_t flags;                  /* message flags */
+    uint32_t blacklists;             /* use_blacklist(): bits of lists that it goes by */
     struct avps avps;
     struct xavps xavps, xavis, xavus; /* $xavp, $xavi, $xavu */
     struct record_route record_route;

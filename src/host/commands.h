@@ -26,6 +26,7 @@ COMMAND(setdsturi);
 COMMAND(resetdsturi);
 COMMAND(isdsturiset);
 COMMAND(append_branch);
+COMMAND(use_blacklist);
 COMMAND(remove_branch);
 COMMAND(clear_branches);
 COMMAND(force_send_socket);

@@ -5,6 +5,7 @@
 #include <culvert/log.h>
 
 #include "host/core.h"
+#include "host/host.h"
 
 enum verdict command_setdsturi(struct call *call)
 {
@@ -66,6 +67,18 @@ enum verdict command_remove_branch(struct call *call)
     for (unsigned i = (unsigned)index; i < request->extra_count; i++)
         request->extra[i] = request->extra[i + 1];
     return VERDICT_TRUE;
+}
+
+enum verdict command_use_blacklist(struct call *call)
+{
+    const struct server *server = run_server(call->run);
+    uint32_t bit = blacklists_find(&server->settings.blacklists, call->args[0].value.text);
+
+    if (!bit)
+        log_error("use_blacklist: there is no dst_blacklist \"" STR_FMT "\"",
+                  STR_ARG(call->args[0].value.text));
+    call->run->request->blacklists |= bit;
+    return verdict_if(bit);
 }
 
 enum verdict command_clear_branches(struct call *call)

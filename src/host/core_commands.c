@@ -73,6 +73,8 @@ const struct mod_function core_commands[] = {
     ROW("isduriset", isdsturiset, 0, DOC_ISDSTURISET, NO_ARGS),
     ROW("append_branch", append_branch, 0, "Adds a target: the URI given, or a copy of the current one.",
         ARG_FMT, ARG_FMT),
+    ROW("use_blacklist", use_blacklist, 1, "The request goes to no destination that a dst_blacklist of this name has.",
+        ARG_STR),
     ROW("remove_branch", remove_branch, 0, "Removes an added target, the first one by default.", ARG_INT),
     ROW("clear_branches", clear_branches, 0, "Removes all targets.", NO_ARGS),
     { .name = "serialize_branches", .run = command_serialize_branches, .takes = { ARG_INT },

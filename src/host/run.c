@@ -177,41 +177,40 @@ struct failure_text {
 
 struct failure_row {
     enum err err;
+    unsigned status; /* the row is for this one alone; 0: for any */
     enum verdict verdict;
     struct failure_text openser, kamailio;
 };
 
 /* What scripts and users of each dialect know; the last row is for everything else. */
 static const struct failure_row failure_rows[] = {
-    { ERR_SYNTAX,
-      -2,
+    { ERR_SYNTAX, 0, -2,
       { 475, "Bad URI (475/TM)" },
       { 479, "Regretfully, we were not able to process the URI" } },
-    { ERR_UNSUPPORTED, -2, { 0, "Unsupported URI Scheme" }, { 0, "Unsupported URI Scheme" } },
-    { ERR_NOT_FOUND, -3, { 0, "No destination (500/TM)" }, { 0, "No destination" } },
-    { ERR_UNRESOLVED,
-      -4,
+    { ERR_UNSUPPORTED, 0, -2, { 0, "Unsupported URI Scheme" }, { 0, "Unsupported URI Scheme" } },
+    { ERR_NOT_FOUND, 0, -3, { 0, "No destination (500/TM)" }, { 0, "No destination" } },
+    { ERR_UNRESOLVED, 0, -4,
       { 476, "Unresolvable destination (476/TM)" },
       { 478, "Unresolvable destination" } },
-    { ERR_UNREACHABLE,
-      -6,
+    { ERR_UNREACHABLE, 0, -6,
       { 0, "Send failed (477/TM)" },
       { 0, "Unfortunately error on sending to next hop occurred" } },
-    { ERR_LIMIT,
-      -1,
+    { ERR_DENIED, 473, -5,
+      { 473, "Filtered Destination (473/TM)" },
+      { 473, "Filtered destination" } },
+    { ERR_LIMIT, 0, -1,
       { 0, "Forking capacity exceeded (500/TM)" },
       { 0, "Forking capacity exceeded" } },
-    { ERR_NONE,
-      -1,
+    { ERR_NONE, 0, -1,
       { 0, "Server error occurred (500/TM)" },
       { 0, "I'm terribly sorry, server error occurred" } },
 };
 
-static const struct failure_row *find_failure(enum err err)
+static const struct failure_row *find_failure(enum err err, unsigned status)
 {
     const struct failure_row *row = failure_rows;
 
-    while (row->err != err && row->err != ERR_NONE)
+    while (row->err != ERR_NONE && (row->err != err || (row->status && row->status != status)))
         row++;
     return row;
 }
@@ -231,7 +230,7 @@ static void remember_failure(struct run *run, const struct failure_row *row, uns
 /* OpenSER answers a failed relay and ends the script; Kamailio leaves it to the script. */
 static enum verdict relay_failed(const struct relaying *relaying, enum err err, unsigned status)
 {
-    const struct failure_row *row = find_failure(err);
+    const struct failure_row *row = find_failure(err, status);
     struct request *request = relaying->run->request;
     struct str reason;
 

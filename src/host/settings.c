@@ -42,6 +42,24 @@ static enum err set_udp_mtu_transport(struct settings *settings,
 #define LIVE_CALL(name, function) { name, SETTING_CALL, 0, function, true }
 
 
+/* dst_blacklist = name:{ rules } */
+static enum err add_blacklist(struct settings *settings, const struct script_setting *setting,
+                              const struct script_place *place)
+{
+    struct str fault = STR("");
+    enum err err = ERR_SYNTAX;
+
+    if (setting->value_count == 2)
+        err = blacklists_add(&settings->blacklists, &settings->arena, setting->values[0].text,
+                             setting->values[1].text, &fault);
+    if (err == ERR_SYNTAX)
+        script_complain(place, "\"" STR_FMT "\" is no rule; write [!](proto,net,port,\"pattern\"), and any for what "
+                        "does not matter", STR_ARG(fault));
+    else if (err)
+        script_complain(place, "there are at most %d lists of destinations", BLACKLISTS_MAX);
+    return err;
+}
+
 static const struct setting_row rows[] = {
     CALL("listen", set_listen),
     LIVE_CALL("alias", set_alias),
@@ -154,6 +172,7 @@ static const struct setting_row rows[] = {
     CALL("tls_require_certificate", tls_settings_set),
     CALL("tls_server_domain", tls_settings_add_domain),
     CALL("tls_client_domain", tls_settings_add_domain),
+    CALL("dst_blacklist", add_blacklist),
 
     TEXT("media_ports", media_ports),
     TEXT("media_address", media_address),

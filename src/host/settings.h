@@ -8,6 +8,7 @@
 
 #include <culvert/log.h>
 
+#include "host/blacklist.h"
 #include "host/tls.h"
 #include "net/name_rules.h"
 #include "script/script.h"
@@ -99,6 +100,7 @@ struct settings {
         int64_t use_blocklist, disable_blacklist, blocklist_expire;
     } dns;
 
+    struct blacklists blacklists; /* dst_blacklist */
     int64_t udp_mtu;        /* requests of more bytes are sent by udp_mtu_transport; 0: never */
     enum transport udp_mtu_transport;
     int64_t source_rate;    /* datagrams a second from an address that we do not know; 0: any */

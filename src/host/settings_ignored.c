@@ -150,7 +150,6 @@ static const struct ignored_row rows[] = {
     { "tcp_wq_blk_size", OWN_QUEUES },
     { "tcp_wq_max", OWN_QUEUES },
 
-    { "dst_blacklist", "destinations are not refused by a list: test $rd or $dd in the script" },
     { "mcast", NO_MULTICAST },
     { "mcast_loopback", NO_MULTICAST },
     { "mcast_ttl", NO_MULTICAST },

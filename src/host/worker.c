@@ -71,6 +71,15 @@ static unsigned on_branch_ready(void *context, struct branch *branch)
     return note_failure(request, status);
 }
 
+static bool is_refused(void *context, const struct branch *branch)
+{
+    const struct worker *worker = context;
+    const struct request *request = branch->request;
+
+    return request->blacklists && blacklists_refuse(&worker->server->settings.blacklists, request->blacklists,
+                                                    &branch->flow, request->msg->bytes);
+}
+
 static unsigned on_forward(void *context, struct request *request, const struct flow *flow,
                            struct sip_edits *edits)
 {
@@ -79,7 +88,7 @@ static unsigned on_forward(void *context, struct request *request, const struct 
     unsigned status;
 
     run.branch = &way;
-    status = hooks_forward(&run);
+    status = is_refused(context, &way) ? 473 : hooks_forward(&run);
     if (!status)
         status = media_anchor_deferred(&run);
     if (!status)
@@ -681,6 +690,7 @@ static enum err create_layers(struct worker *worker)
         .context = worker,
         .on_branch = on_branch,
         .on_branch_ready = on_branch_ready,
+        .is_refused = is_refused,
         .on_reply = on_reply,
         .on_failure = on_failure,
         .on_branch_failure = on_branch_failure,

@@ -31,3 +31,4 @@ enum err run_dns_view(struct module *module, struct command *command);
 enum err run_dns_delete_all(struct module *module, struct command *command);
 enum err run_blocklist_view(struct module *module, struct command *command);
 enum err run_blocklist_delete_all(struct module *module, struct command *command);
+enum err run_list_blacklists(struct module *module, struct command *command);

@@ -359,6 +359,7 @@ const struct mod_command core_manage_commands[] = {
     { "tls.info", "", "The certificates in force.", tls_run_info },
     { "dns.view", "", "What the workers remember of names, and for how long.", run_dns_view },
     { "dns.delete_all", "", "Has every name asked again.", run_dns_delete_all },
+    { "list_blacklists", "", "Lists of destinations that use_blacklist() keeps requests from.", run_list_blacklists },
     { "dst_blocklist.view", "", "Destinations that failed, and are tried last for a while.",
       run_blocklist_view },
     { "dst_blocklist.delete_all", "", "Forgets that they failed.", run_blocklist_delete_all },

@@ -2,6 +2,7 @@
 /* Commands about names and the destinations behind them, by the names that Kamailio has for them. */
 #include "manage/command.h"
 
+#include "host/host.h"
 #include "net/names.h"
 #include "net/outages.h"
 
@@ -114,5 +115,26 @@ enum err run_blocklist_delete_all(struct module *module, struct command *command
     (void)module;
     if (command->context->net)
         command_number(command, "forgotten", outages_clear(net_outages(command->context->net)));
+    return ERR_NONE;
+}
+
+/* ---- dst_blacklist ---- */
+
+enum err run_list_blacklists(struct module *module, struct command *command)
+{
+    const struct blacklists *lists = &command->context->server->settings.blacklists;
+
+    (void)module;
+    command_open_list(command, "blacklists");
+    for (unsigned i = 0; i < lists->count; i++) {
+        command_open_object(command, "");
+        command_text(command, "name", lists->lists[i].name);
+        command_open_list(command, "rules");
+        for (const struct blacklist_rule *rule = lists->lists[i].rules; rule; rule = rule->next)
+            command_text(command, "", rule->text);
+        command_close(command);
+        command_close(command);
+    }
+    command_close(command);
     return ERR_NONE;
 }

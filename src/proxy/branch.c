@@ -421,21 +421,39 @@ static unsigned attempt(struct leg *leg, enum err *err)
     return *err == ERR_LIMIT ? 513 : *err ? proxy_hop_status(*err) : 0;
 }
 
+/* The next address that it may go to; false when none is left. */
+static bool take_hop(struct leg *leg, bool *was_refused)
+{
+    const struct proxy_user *user = &flight_of_leg(leg)->proxy->user;
+
+    while (leg->branch.hop_next < leg->branch.hop_count) {
+        leg->branch.flow = leg->branch.hops[leg->branch.hop_next++];
+        if (!user->is_refused || !user->is_refused(user->context, &leg->branch))
+            return true;
+        *was_refused = true;
+    }
+    return false;
+}
+
 /* Tries the addresses that are left, until one takes it. */
 static unsigned send_next(struct leg *leg, enum err *err)
 {
+    bool was_refused = false, has_tried = false;
     unsigned status = 477;
 
     *err = ERR_UNREACHABLE;
-    while (*err == ERR_UNREACHABLE && leg->branch.hop_next < leg->branch.hop_count) {
+    while (*err == ERR_UNREACHABLE && take_hop(leg, &was_refused)) {
+        has_tried = true;
         if (leg->attempt)
             leg->branch.edits = leg->clean;
-        leg->branch.flow = leg->branch.hops[leg->branch.hop_next++];
         status = attempt(leg, err);
         if (*err == ERR_UNREACHABLE)
             proxy_leg_judge(leg, *err, 0);
     }
-    return status;
+    if (has_tried || !was_refused)
+        return status;
+    *err = ERR_DENIED;
+    return 473;
 }
 
 static void was_sent(struct leg *leg)
