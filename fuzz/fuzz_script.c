@@ -163,8 +163,9 @@ static void note_done(struct run *run)
     hand_of(run)->done++;
 }
 
-static void ignore_log(enum log_level level, const char *line)
+static void ignore_log(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     (void)line;
 }

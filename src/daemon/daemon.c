@@ -307,9 +307,7 @@ static enum err start_all(struct daemon *daemon)
     block_signals(daemon);
     if ((err = open_sockets(daemon)) || (err = settle(daemon)) || (err = start_server(daemon)))
         return err;
-    if (!settings->log_stderr)
-        logging_to_syslog(settings->log_name, settings->log_facility);
-    return ERR_NONE;
+    return logging_start(daemon->server);
 }
 
 static void daemon_fini(struct daemon *daemon)
@@ -324,6 +322,7 @@ static void daemon_fini(struct daemon *daemon)
     if (daemon->server)
         server_unload_modules(daemon->server);
     workers_destroy(daemon->workers);
+    logging_stop();
     server_destroy(daemon->server);
     net_shared_destroy(daemon->shared);
     net_sockets_close(daemon->sockets);

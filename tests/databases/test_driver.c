@@ -39,8 +39,9 @@ static bool is_mysql(void)
 static char log_lines[65536];
 static struct lock log_lock = { PTHREAD_MUTEX_INITIALIZER };
 
-static void keep_log(enum log_level level, const char *line)
+static void keep_log(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     size_t used;
 
     (void)level;

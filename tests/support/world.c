@@ -43,8 +43,9 @@ static enum err make_media_engine(void *context, unsigned lanes, struct media_en
 /* The log's sink has no context; there is one world at a time. */
 static struct world *logging;
 
-static void keep_line(enum log_level level, const char *line)
+static void keep_line(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     char **slot = &logging->log[logging->log_count++ % WORLD_LOG_LINES];
     struct writer w;
 

@@ -148,8 +148,9 @@ static void test_a_binding_whose_connection_is_gone_goes(void **state)
     testbed_close(bed);
 }
 
-static void be_silent(enum log_level level, const char *line)
+static void be_silent(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     (void)line;
 }

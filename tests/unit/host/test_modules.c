@@ -429,8 +429,9 @@ static void test_permissions(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
-static void be_silent(enum log_level level, const char *line)
+static void be_silent(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     (void)line;
 }

@@ -11,8 +11,9 @@
 
 static char last_line[256];
 
-static void keep_line(enum log_level level, const char *line)
+static void keep_line(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     snprintf(last_line, sizeof last_line, "%s", line);
 }

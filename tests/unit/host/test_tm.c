@@ -185,8 +185,9 @@ static void test_forcing_a_transport_keeps_the_address(void **state)
     testbed_close(bed);
 }
 
-static void be_silent(enum log_level level, const char *line)
+static void be_silent(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     (void)line;
 }

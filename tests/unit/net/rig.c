@@ -496,8 +496,9 @@ bool peer_has_ipv6(void)
 static char caught[8192];
 static size_t caught_len;
 
-static void catch_line(enum log_level level, const char *line)
+static void catch_line(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     caught_len += (size_t)snprintf(caught + caught_len, sizeof caught - caught_len, "%s\n", line);
     if (caught_len >= sizeof caught)

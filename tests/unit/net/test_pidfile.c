@@ -19,8 +19,9 @@
 static char folder[] = "/tmp/culvert-pid-XXXXXX";
 static char path[64];
 
-static void say_nothing(enum log_level level, const char *line)
+static void say_nothing(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     (void)line;
 }

@@ -20,8 +20,9 @@
 
 #include "sys/process.h"
 
-static void say_nothing(enum log_level level, const char *line)
+static void say_nothing(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     (void)line;
 }

@@ -135,8 +135,9 @@ static void race_for(enum transport transport, const struct addr *bound)
     net_sockets_close(starters[1].sockets);
 }
 
-static void say_nothing(enum log_level level, const char *line)
+static void say_nothing(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     (void)line;
 }

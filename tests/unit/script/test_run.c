@@ -11,8 +11,9 @@
 
 static char last_log[512];
 
-static void keep_log(enum log_level level, const char *line)
+static void keep_log(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     strncpy(last_log, line, sizeof last_log - 1);
 }

@@ -176,8 +176,9 @@ static void test_bad_programs_are_refused(void **state)
     }
 }
 
-static void ignore_log(enum log_level level, const char *line)
+static void ignore_log(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     (void)line;
 }

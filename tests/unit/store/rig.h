@@ -25,8 +25,9 @@ struct rig {
 
 static char last_log[4096];
 
-static inline void keep_log(enum log_level level, const char *line)
+static inline void keep_log(enum log_level level, int facility, const char *line)
 {
+    (void)facility;
     (void)level;
     snprintf(last_log, sizeof last_log, "%s", line);
 }
