@@ -77,6 +77,11 @@ uint16_t run_find_route(const struct run *run, struct str name);
 uint16_t run_find_event_route(const struct run *run, struct str name);
 /* A line that the script logs: behind the script's log_prefix, when it has one. */
 void run_log(struct run *run, enum log_level level, struct str text);
+/* The same to a facility of its own, and with its colours; see log_text(). */
+void run_log_text(struct run *run, enum log_level level, int facility, bool has_colours,
+                  struct str text);
+/* Where in the script the run is; false when it is in none. */
+bool run_place(const struct run *run, struct str *file, unsigned *line);
 struct random_source *run_random(const struct run *run);
 
 /*

@@ -136,6 +136,9 @@ typedef bool server_stray_response_fn(struct module *module, struct worker *work
 MUST_USE enum err server_add_stray_response(struct server *server, struct module *module,
                                             server_stray_response_fn *take);
 
+/* True when the log goes to standard error: people may be looking at it. */
+bool server_logs_to_stderr(const struct server *server);
+
 /* ---- counters ---- */
 
 /* A named number anyone may read; made once, at start. Increments are relaxed atomics. */

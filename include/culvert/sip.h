@@ -36,6 +36,8 @@ enum sip_method {
 struct str sip_method_name(enum sip_method method);
 /* Methods are case-sensitive (RFC 3261 §7.1). */
 enum sip_method sip_method_find(struct str name);
+/* The number that scripts know a method by: a bit. Methods without one of their own share the last. */
+uint32_t sip_method_bit(struct str name);
 
 /* H(id, name, compact form or "", at most once) */
 #define SIP_HEADER_TABLE(H)                                          \

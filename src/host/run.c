@@ -56,16 +56,23 @@ struct server *run_server(const struct run *run)
     return run->worker->server;
 }
 
-void run_log(struct run *run, enum log_level level, struct str text)
+void run_log_text(struct run *run, enum log_level level, int facility, bool has_colours,
+                  struct str text)
 {
     const struct format *prefix = run->request->script->edition->log_prefix;
     struct str front = { 0 };
 
     if (!log_is_on(level))
         return;
-    if (prefix && format_text(run, prefix, &front))
-        front = (struct str){ 0 };
-    log_write(level, STR_FMT STR_FMT, STR_ARG(front), STR_ARG(text));
+    if (prefix && (format_text(run, prefix, &front) ||
+                   str_print(run->arena, &text, STR_FMT STR_FMT, STR_ARG(front), STR_ARG(text))))
+        log_debug("no memory for the log_prefix of a line");
+    log_text(level, facility, has_colours, text);
+}
+
+void run_log(struct run *run, enum log_level level, struct str text)
+{
+    run_log_text(run, level, LOG_OWN_FACILITY, false, text);
 }
 
 uint16_t run_find_route(const struct run *run, struct str name)

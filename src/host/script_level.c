@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log levels as scripts write them. */
-#include <culvert/server.h>
+#include "host/host.h"
 
 /* The third character of L_ALERT, L_BUG, L_CRIT… tells them apart. */
 static const struct {
@@ -60,4 +60,9 @@ bool server_log_level(const struct server *server, struct str text, enum log_lev
             ? find_number(openser_scale, sizeof openser_scale / sizeof openser_scale[0], number)
             : find_number(kamailio_scale, sizeof kamailio_scale / sizeof kamailio_scale[0], number);
     return true;
+}
+
+bool server_logs_to_stderr(const struct server *server)
+{
+    return server->settings.log_stderr;
 }

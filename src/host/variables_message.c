@@ -10,18 +10,9 @@ static enum err get_rm(const struct variable_use *use, struct value *out)
     return give_text_or_null(out, use->run->msg->method_name);
 }
 
-/* Scripts know the methods by these bits. */
 static enum err get_rmid(const struct variable_use *use, struct value *out)
 {
-    static const char *const names[] = { "INVITE", "CANCEL",    "ACK",    "BYE",     "INFO",
-                                         "REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "OPTIONS",
-                                         "PRACK",  "UPDATE",    "REFER",  "PUBLISH" };
-    enum { OTHER = 1 << 19 };
-
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        if (str_eq(use->run->msg->method_name, str_of(names[i])))
-            return give_int(out, 1 << i);
-    return give_int(out, OTHER);
+    return give_int(out, sip_method_bit(use->run->msg->method_name));
 }
 
 /* OpenSER reads 0 in requests where Kamailio has nothing. */

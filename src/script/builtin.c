@@ -324,17 +324,32 @@ static enum err get_text(const struct variable_use *use, struct value *out)
 
 /* ---- $cfg(what): where in the script ---- */
 
+bool run_place(const struct run *run, struct str *file, unsigned *line)
+{
+    const struct script_vm *vm = run->vm;
+    const struct line_mark *mark;
+
+    if (!vm || !vm->frame)
+        return false;
+    mark = program_mark(vm->program, vm->frame->at ? vm->frame->at - 1 : 0);
+    *file = mark->file;
+    *line = mark->line;
+    return true;
+}
+
 static enum err get_cfg(const struct variable_use *use, struct value *out)
 {
     const struct script_vm *vm = use->run->vm;
     const struct frame *frame = vm ? vm->frame : NULL;
-    const struct line_mark *mark = frame ? program_mark(vm->program, frame->at) : NULL;
+    unsigned line = 0;
+    struct str file;
+    bool is_known = run_place(use->run, &file, &line);
 
-    if (mark && str_eq(use->inner, STR("line")))
-        *out = value_of_int(mark->line);
-    else if (mark && (str_eq(use->inner, STR("file")) || str_eq(use->inner, STR("name"))))
-        *out = value_of_str(mark->file);
-    else if (mark && str_eq(use->inner, STR("route")))
+    if (is_known && str_eq(use->inner, STR("line")))
+        *out = value_of_int(line);
+    else if (is_known && (str_eq(use->inner, STR("file")) || str_eq(use->inner, STR("name"))))
+        *out = value_of_str(file);
+    else if (is_known && str_eq(use->inner, STR("route")))
         *out = value_of_str(frame->route->name.len ? frame->route->name : STR("DEFAULT_ROUTE"));
     return ERR_NONE;
 }

@@ -21,3 +21,16 @@ enum sip_method sip_method_find(struct str name)
         method++;
     return method;
 }
+
+uint32_t sip_method_bit(struct str name)
+{
+    static const char *const by_bit[] = { "INVITE",   "CANCEL",    "ACK",    "BYE",     "INFO",
+                                         "REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "OPTIONS",
+                                         "PRACK",    "UPDATE",    "REFER",  "PUBLISH" };
+    enum { OTHER = 19 };
+
+    for (unsigned i = 0; i < sizeof by_bit / sizeof *by_bit; i++)
+        if (str_eq(name, str_of(by_bit[i])))
+            return 1u << i;
+    return 1u << OTHER;
+}
