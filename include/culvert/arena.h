@@ -24,6 +24,7 @@ struct arena {
     struct arena_end *ends; /* what arena_at_end() was told */
     size_t total; /* bytes held, never above limit */
     size_t limit;
+    bool was_refused; /* something was asked for beyond the limit */
 };
 
 void arena_pool_init(struct arena_pool *pool, unsigned free_max);

@@ -154,8 +154,10 @@ static struct arena_block *arena_grow(struct arena *arena, size_t size)
     size_t wanted = left < BLOCK_SIZE ? left : BLOCK_SIZE;
     struct arena_block *block;
 
-    if (size > left)
+    if (size > left) {
+        arena->was_refused = true;
         return NULL;
+    }
     block = block_create(arena->pool, size > wanted ? size : wanted);
     if (block)
         arena_link(arena, block);

@@ -31,12 +31,21 @@ static enum err compile_log_prefix(struct edition *edition, const struct script_
                                               &edition->arena, text, &edition->log_prefix);
 }
 
+/* Nobody wants to forbid everything: 0 and less are as usual. */
+static unsigned budget_of(int64_t number, unsigned usual)
+{
+    return number <= 0 ? usual : number > INT32_MAX ? INT32_MAX : (unsigned)number;
+}
+
 static void set_budget(struct edition *edition)
 {
+    const struct settings *settings = edition->settings;
+
     edition->budget = (struct script_budget){
-        .steps = 100000,
-        .depth = (unsigned)edition->settings->max_recursion,
-        .loop_turns = (unsigned)edition->settings->max_while_loops,
+        .steps = budget_of(settings->script_max_steps, 100000),
+        .depth = (unsigned)settings->max_recursion,
+        .loop_turns = (unsigned)settings->max_while_loops,
+        .memory = budget_of(settings->script_max_memory, 262144),
     };
 }
 

@@ -34,7 +34,7 @@ enum {
     SECRET_BYTES = 32,
     SERVER_WORKERS_MAX = 256,
     DENIED_MAX = 32,
-    REQUEST_MEMORY_MAX = 512 * 1024, /* of one request with all its branches */
+    REQUEST_MEMORY_MAX = 256 * 1024, /* of one request with all its branches; its script has more */
     SCRATCH_MEMORY_MAX = 1024 * 1024,
     ASK_TEXT_ROOM = 8192, /* of a request of our own, beside its headers, routes and body */
     TICK_INTERVAL = 100, /* ms between on_tick hooks */

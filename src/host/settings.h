@@ -84,6 +84,7 @@ struct settings {
     int64_t server_signature;
     struct str server_header, user_agent_header; /* whole lines without CRLF; empty: our own */
     int64_t max_while_loops, max_recursion;
+    int64_t script_max_steps, script_max_memory; /* of a run: instructions, bytes */
     int64_t force_rport;     /* answer every request where it came from (RFC 3581) */
     int64_t server_id;
     struct str log_prefix;   /* with variables; put before the lines that a script logs */

@@ -436,10 +436,15 @@ static enum err hold_script(struct request *request, struct edition_copy *script
     return err;
 }
 
+static size_t memory_of_message(const struct worker *worker)
+{
+    return REQUEST_MEMORY_MAX + worker->script->edition->budget.memory;
+}
+
 /* A request object with its own arena; NULL, counted, when memory is out. */
 static struct request *make_request(struct worker *worker, const struct flow *source)
 {
-    struct request *request = request_create(&worker->pool, REQUEST_MEMORY_MAX);
+    struct request *request = request_create(&worker->pool, memory_of_message(worker));
 
     if (request && hold_script(request, worker->script)) {
         request_unref(request);
@@ -535,7 +540,7 @@ static void take_response_by_route(struct worker *worker, const struct flow *flo
     struct sip_fault fault = { "malformed", 400 };
 
     if (memory) {
-        arena_init(memory, &worker->pool, REQUEST_MEMORY_MAX);
+        arena_init(memory, &worker->pool, memory_of_message(worker));
         if (!sip_msg_parse(memory, bytes, is_stream, sip_limits_default(), &holder->msg, &fault)) {
             run_reply_route(worker, holder);
         } else {
@@ -559,7 +564,7 @@ static void take_response(struct worker *worker, const struct flow *flow, struct
         take_response_by_route(worker, flow, bytes, is_stream);
         return;
     }
-    arena_init(&memory, &worker->pool, REQUEST_MEMORY_MAX);
+    arena_init(&memory, &worker->pool, memory_of_message(worker));
     if (sip_msg_parse(&memory, bytes, is_stream, sip_limits_default(), &response, &fault))
         count_malformed(worker, flow, &fault);
     else

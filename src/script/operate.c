@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "script/operate.h"
 
-#include "script/pattern.h"
 
 enum {
     FLAG_NOT = 1,
@@ -143,6 +142,8 @@ int operate_match(struct run *run, const struct regex *regex, unsigned flag,
     if ((flag & FLAG_MAY_FAIL) && value_is_null(value))
         return -1;
     text = operate_text(run, value);
+    if (run->vm)
+        run->vm->steps += regex_steps(regex, text.text);
     matches = regex_match(regex, text.text, NULL);
     return matches != (flag & FLAG_NOT);
 }
@@ -150,14 +151,11 @@ int operate_match(struct run *run, const struct regex *regex, unsigned flag,
 /* Patterns made of what a message brought must not cost much. */
 static struct regex *compile_pattern(struct str pattern)
 {
-    struct regex *regex;
+    struct regex *regex = NULL;
 
-    if (pattern.len > DYNAMIC_PATTERN_MAX || regex_compile(pattern, REGEX_DEFAULT, &regex, NULL, 0))
-        return NULL;
-    if (pattern_is_linear(regex))
-        return regex;
-    regex_destroy(regex);
-    return NULL;
+    if (pattern.len <= DYNAMIC_PATTERN_MAX)
+        (void)!regex_compile(pattern, REGEX_DEFAULT, &regex, NULL, 0);
+    return regex;
 }
 
 int operate_match_text(struct run *run, unsigned flag, const struct value *value,

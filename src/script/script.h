@@ -108,6 +108,7 @@ struct script_budget {
     unsigned steps;      /* instructions a run: 100000 */
     unsigned depth;      /* nested routes: 100 */
     unsigned loop_turns; /* turns of one while: 100 */
+    size_t memory;       /* bytes that a run may take of its message's memory: 262144 */
 };
 
 /* What all runs of a program on one thread have in common. */

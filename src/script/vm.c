@@ -14,6 +14,7 @@
 enum {
     STEPS_DEFAULT = 100000,
     DEPTH_DEFAULT = 100,
+    MEMORY_DEFAULT = 256 * 1024,
     FLAG_NOT = 1,
     FLAG_MAY_FAIL = 2,
     FLAG_MAY_BE_HOST = 4,
@@ -86,6 +87,25 @@ static void stop(struct script_vm *vm, const char *why)
         vm->program->host.refuse(vm->run, 500, "Server Internal Error");
 }
 
+/* Beyond the budget, or at the end of what there is for the message. */
+static bool is_out_of_memory(const struct script_vm *vm)
+{
+    const struct arena *arena = vm->run->arena;
+
+    return arena->total > vm->memory_end || arena->was_refused;
+}
+
+static void stop_for_memory(struct script_vm *vm)
+{
+    char why[128] = "out of memory for this message";
+
+    if (is_out_of_memory(vm))
+        snprintf(why, sizeof why, "it takes too much memory: script_max_memory is %zu",
+                 vm->budget.memory);
+    vm->run->arena->was_refused = false;
+    stop(vm, why);
+}
+
 /* The result of an action; OpenSER lets every one set $rc. */
 static void set_result(struct script_vm *vm, int result)
 {
@@ -102,7 +122,7 @@ static void load(struct script_vm *vm, uint32_t index)
     enum err err = variable_get(vm->run, vm->program->variables[index], &value);
 
     if (err == ERR_NOMEM) {
-        stop(vm, "out of memory for this message");
+        stop_for_memory(vm);
         return;
     }
     if (err)
@@ -137,7 +157,7 @@ static void do_format(struct script_vm *vm, const struct instruction *code)
     struct str text;
 
     if (format_text(vm->run, vm->program->formats[code->operand], &text))
-        stop(vm, "out of memory for this message");
+        stop_for_memory(vm);
     else
         push(vm, value_of_str(text));
 }
@@ -155,7 +175,7 @@ static void do_store(struct script_vm *vm, const struct instruction *code)
     else
         err = variable_assign(vm->run, ref, &value, code->flag);
     if (err == ERR_NOMEM) {
-        stop(vm, "out of memory for this message");
+        stop_for_memory(vm);
         return;
     }
     if (err)
@@ -209,6 +229,21 @@ static bool may_call(struct script_vm *vm, const struct call_site *site)
     return false;
 }
 
+/* What is taken once the request is on its way is for its branches, not for the script. */
+static enum verdict call_function(struct script_vm *vm, const struct call_site *site)
+{
+    struct arena *arena = vm->run->arena;
+    size_t before = arena->total;
+    enum verdict verdict = site->function->run(&vm->call);
+
+    if (verdict == VERDICT_WAIT || !vm->run->request->has_relayed ||
+        !(vm->run->stage & (STAGE_REQUEST | STAGE_FAILURE)))
+        return verdict;
+    vm->memory_end += arena->total - before;
+    arena->was_refused = false;
+    return verdict;
+}
+
 static void do_call(struct script_vm *vm, const struct instruction *code)
 {
     const struct call_site *site = vm->program->calls[code->operand];
@@ -218,7 +253,7 @@ static void do_call(struct script_vm *vm, const struct instruction *code)
     if (may_call(vm, site)) {
         vm->call = (struct call){ vm->run, site->module, vm->args, site->arg_count };
         vm->state = VM_CALLING;
-        verdict = site->function->run(&vm->call);
+        verdict = call_function(vm, site);
         if (verdict == VERDICT_WAIT && vm->state == VM_CALLING) {
             vm->state = VM_WAITING;
             return;
@@ -264,14 +299,14 @@ static void enter_route(struct script_vm *vm, uint32_t index)
     struct frame *frame;
 
     if (vm->nested >= vm->budget.depth) {
-        stop(vm, "routes call each other too deep");
+        stop(vm, "routes call each other too deep: see max_recursive_level");
         return;
     }
     frame = take_spare(vm, route);
     if (!frame)
         frame = make_frame(vm->run->arena, route);
     if (!frame) {
-        stop(vm, "out of memory for this message");
+        stop_for_memory(vm);
         return;
     }
     frame->caller = vm->frame;
@@ -432,7 +467,7 @@ static bool is_case(struct script_vm *vm, const struct case_row *row, const stru
         return false;
     text = operate_text(vm->run, value);
     if (row->kind == CASE_REGEX)
-        return regex_match(vm->program->regexes[row->regex], text.text, NULL);
+        return operate_match(vm->run, vm->program->regexes[row->regex], 0, &text);
     return is_rich(vm) ? str_eq(text.text, row->text) : str_ieq(text.text, row->text);
 }
 
@@ -789,13 +824,23 @@ static void finish(struct script_vm *vm)
         run->done(run);
 }
 
+static void stop_for_steps(struct script_vm *vm)
+{
+    char why[128];
+
+    snprintf(why, sizeof why, "it takes too many steps: script_max_steps is %u", vm->budget.steps);
+    stop(vm, why);
+}
+
 static void go_on(struct script_vm *vm)
 {
     while (vm->state == VM_RUNNING) {
         const struct instruction *code = &vm->program->code[vm->frame->at++];
 
         if (vm->steps++ >= vm->budget.steps)
-            stop(vm, "it takes too many steps");
+            stop_for_steps(vm);
+        else if (is_out_of_memory(vm))
+            stop_for_memory(vm);
         else
             handlers[code->op](vm, code);
     }
@@ -812,6 +857,10 @@ static void start(struct script_vm *vm, const struct program *program, struct ru
         vm->budget.steps = STEPS_DEFAULT;
     if (vm->budget.depth == 0)
         vm->budget.depth = DEPTH_DEFAULT;
+    if (vm->budget.memory == 0)
+        vm->budget.memory = MEMORY_DEFAULT;
+    run->arena->was_refused = false;
+    vm->memory_end = run->arena->total + vm->budget.memory;
     vm->result = 1;
     run->vm = vm;
 }

@@ -32,6 +32,7 @@ struct script_vm {
     struct frame *spare; /* left by routes that have returned */
     unsigned nested;     /* routes */
     unsigned steps;
+    size_t memory_end;   /* how large the arena of the run may become */
     int result;                   /* of the last action */
     uint8_t state;                /* enum vm_state */
     enum verdict answer;          /* what run_resume brought */

@@ -12,7 +12,7 @@ from rig.control import Control
 START_SECONDS = 60  # an instrumented build on a busy machine
 STOP_SECONDS = 30
 POLL_SECONDS = 0.02
-TROUBLE = ('AddressSanitizer', 'LeakSanitizer', 'runtime error:', 'Assertion')
+TROUBLE = ('AddressSanitizer', 'LeakSanitizer', 'ThreadSanitizer', 'runtime error:', 'Assertion')
 
 
 class Server:

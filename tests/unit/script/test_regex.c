@@ -6,7 +6,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "script/pattern.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 static const struct {
     const char *pattern;
@@ -60,7 +62,8 @@ static void test_groups_are_pieces_of_the_text(void **state)
 
 static void test_bad_patterns_say_why(void **state)
 {
-    static const char *const patterns[] = { "(", "[a", "a{2,1}", "*", "a{255}{255}{255}" };
+    static const char *const patterns[] = { "(", "[a", "a{2,1}", "*", "a{255}{255}{255}",
+                                            "(a)\\1", "((a?){100}){100}", "((a|b)*){200}c" };
     struct regex *regex;
 
     (void)state;
@@ -76,18 +79,40 @@ static void test_bad_patterns_say_why(void **state)
     }
 }
 
-static void test_back_references_are_not_linear(void **state)
+/* Whatever the pattern and however long the text: far below a second. */
+static void test_no_match_takes_long(void **state)
+{
+    static const char *const patterns[] = { "(a+)+$",         "(a|aa)+$",      "(.*)(.*)(.*)(.*)c",
+                                            "(a{1,200}){1,4}c", "((a?){20}){20}c", "((a|b|c)*){40}z" };
+    size_t length = 65536;
+    char *text = malloc(length);
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'a', length);
+    text[length - 1] = 'b';
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        struct regex *regex;
+        clock_t start = clock();
+
+        assert_false(regex_compile(str_of(patterns[i]), REGEX_DEFAULT, &regex, NULL, 0));
+        assert_false(regex_match(regex, (struct str){ text, length }, NULL));
+        assert_true(clock() - start < 2 * CLOCKS_PER_SEC);
+        regex_destroy(regex);
+    }
+    free(text);
+    regex_destroy(NULL);
+}
+
+static void test_costly_patterns_match_what_is_short(void **state)
 {
     struct regex *regex;
 
     (void)state;
-    assert_false(regex_compile(STR("(a)\\1"), REGEX_DEFAULT, &regex, NULL, 0));
-    assert_false(pattern_is_linear(regex));
+    assert_false(regex_compile(STR("^((a|b|c)*){40}z$"), REGEX_DEFAULT, &regex, NULL, 0));
+    assert_true(regex_match(regex, STR("abcabcz"), NULL));
+    assert_true(regex_steps(regex, STR("abcabcabcabcabc")) > regex_steps(regex, STR("a")));
     regex_destroy(regex);
-    assert_false(regex_compile(STR("(a+)+b"), REGEX_DEFAULT, &regex, NULL, 0));
-    assert_true(pattern_is_linear(regex));
-    regex_destroy(regex);
-    regex_destroy(NULL);
 }
 
 int main(void)
@@ -96,7 +121,8 @@ int main(void)
         cmocka_unit_test(test_patterns_match_as_posix_says),
         cmocka_unit_test(test_groups_are_pieces_of_the_text),
         cmocka_unit_test(test_bad_patterns_say_why),
-        cmocka_unit_test(test_back_references_are_not_linear),
+        cmocka_unit_test(test_no_match_takes_long),
+        cmocka_unit_test(test_costly_patterns_match_what_is_short),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

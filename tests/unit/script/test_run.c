@@ -7,6 +7,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <string.h>
+
 #include <culvert/log.h>
 
 static char last_log[512];
@@ -172,7 +175,8 @@ static void test_steps_are_limited(void **state)
     assert_string_equal(s.fake.trace, "refuse:500(Server Internal Error) ");
     assert_int_equal(s.run.done_count, 1);
     assert_true(s.run.run.is_exited);
-    assert_string_equal(last_log, "test.cfg:3: script stopped: it takes too many steps");
+    assert_string_equal(last_log, "test.cfg:3: script stopped: it takes too many steps: "
+                                  "script_max_steps is 1000");
     close_scene(&s);
 }
 
@@ -189,6 +193,62 @@ static void test_steps_are_limited_without_a_reply_to_a_reply(void **state)
     close_scene(&s);
 }
 
+static void test_memory_is_limited(void **state)
+{
+    static const char *const doublings[] = {
+        "$var(x) = $var(x) + $var(x)",
+        "$avp(x) = $var(x); $var(x) = $avp(x) + $avp(x)",
+    };
+    const struct script_budget budget = { .steps = 100000, .depth = 100, .memory = 20000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof doublings / sizeof *doublings; i++) {
+        char text[300];
+        struct scene s;
+
+        snprintf(text, sizeof text,
+                 "#!KAMAILIO\nroute { $var(x) = \"abcdefghij\"; while (1)\n  { %s; } say(\"never\"); }",
+                 doublings[i]);
+        open_scene(&s, text, STAGE_REQUEST);
+        start_scene(&s, "", &budget);
+        assert_string_equal(s.fake.trace, "refuse:500(Server Internal Error) ");
+        assert_string_equal(last_log, "test.cfg:3: script stopped: it takes too much memory: "
+                                      "script_max_memory is 20000");
+        assert_true(s.run.arena.total < 200000);
+        close_scene(&s);
+    }
+}
+
+static void test_what_the_message_held_before_does_not_count(void **state)
+{
+    const struct script_budget budget = { .steps = 100000, .depth = 100, .memory = 20000 };
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, "route { say(\"here\"); }", STAGE_REQUEST);
+    assert_non_null(arena_alloc(&s.run.arena, 100000));
+    start_scene(&s, "", &budget);
+    assert_string_equal(s.fake.trace, "here ");
+    close_scene(&s);
+}
+
+/* A match costs by its pattern and its text. */
+static void test_matches_count_as_steps(void **state)
+{
+    const struct script_budget budget = { .steps = 20000, .depth = 100, .loop_turns = 0 };
+    struct scene s;
+
+    (void)state;
+    open_scene(&s,
+               "route { $var(x) = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";\n"
+               "  while (!($var(x) =~ \"((a|b|c)*){40}z\")) { say(\"a\"); } say(\"never\"); }",
+               STAGE_REQUEST);
+    start_scene(&s, "", &budget);
+    assert_non_null(strstr(s.fake.trace, " refuse:500(Server Internal Error) "));
+    assert_true(strlen(s.fake.trace) < 60);
+    close_scene(&s);
+}
+
 static void test_nesting_of_routes_is_limited(void **state)
 {
     struct scene s;
@@ -197,7 +257,8 @@ static void test_nesting_of_routes_is_limited(void **state)
     open_scene(&s, "route { route(1); }\nroute[1] {\n  route(1); }", STAGE_REQUEST);
     start_scene(&s, "", NULL);
     assert_string_equal(s.fake.trace, "refuse:500(Server Internal Error) ");
-    assert_string_equal(last_log, "test.cfg:3: script stopped: routes call each other too deep");
+    assert_string_equal(last_log, "test.cfg:3: script stopped: routes call each other too deep: "
+                                  "see max_recursive_level");
     close_scene(&s);
 }
 
@@ -400,6 +461,9 @@ int main(void)
         cmocka_unit_test(test_value_read_survives_a_change_of_its_variable),
         cmocka_unit_test(test_steps_are_limited),
         cmocka_unit_test(test_steps_are_limited_without_a_reply_to_a_reply),
+        cmocka_unit_test(test_memory_is_limited),
+        cmocka_unit_test(test_what_the_message_held_before_does_not_count),
+        cmocka_unit_test(test_matches_count_as_steps),
         cmocka_unit_test(test_nesting_of_routes_is_limited),
         cmocka_unit_test(test_a_loop_ends_after_its_turns_and_the_script_goes_on),
         cmocka_unit_test(test_memory_of_a_message_is_limited),
