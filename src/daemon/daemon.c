@@ -46,6 +46,12 @@ static uint64_t world_wall_clock(void *context)
     return clock_wall();
 }
 
+static uint64_t world_fine_clock(void *context)
+{
+    (void)context;
+    return clock_fine();
+}
+
 static void stop_process(void *owner)
 {
     (void)owner;
@@ -109,6 +115,7 @@ static enum err load_script(struct daemon *daemon)
         .media_random = daemon->media_random,
         .now = world_now,
         .wall_clock = world_wall_clock,
+        .fine_clock = world_fine_clock,
         .post = workers_post,
         .has_threads = true,
         .complete_settings = complete_settings,

@@ -115,6 +115,24 @@ enum err edition_copy_create(struct edition *edition, struct edition_copy **out)
     return ERR_NONE;
 }
 
+enum err edition_copy_profile(struct edition_copy *copy, script_clock_fn *clock, void *context)
+{
+    struct script_profile *profile;
+    enum err err = script_profile_create(copy->edition->program, clock, context, &profile);
+
+    if (err)
+        return err;
+    edition_copy_stop_profile(copy);
+    copy->locals.profile = profile;
+    return ERR_NONE;
+}
+
+void edition_copy_stop_profile(struct edition_copy *copy)
+{
+    script_profile_destroy(copy->locals.profile);
+    copy->locals.profile = NULL;
+}
+
 struct edition_copy *edition_copy_ref(struct edition_copy *copy)
 {
     copy->refs++;
@@ -127,6 +145,7 @@ void edition_copy_unref(struct edition_copy *copy)
         return;
     script_vars_fini(copy->locals.vars, program_var_count(copy->edition->program));
     free(copy->locals.vars);
+    edition_copy_stop_profile(copy);
     edition_unref(copy->edition);
     free(copy);
 }

@@ -47,6 +47,11 @@ struct edition_copy {
 MUST_USE enum err edition_create(const struct script_host *host, struct program *program,
                                  struct settings *settings, bool owns_settings,
                                  struct edition **out);
+/* Measures the runs of a copy from now on, or no more. On its worker, or before that has it. */
+MUST_USE enum err edition_copy_profile(struct edition_copy *copy, script_clock_fn *clock,
+                                       void *context);
+void edition_copy_stop_profile(struct edition_copy *copy);
+
 struct edition *edition_ref(struct edition *edition);
 void edition_unref(struct edition *edition);
 

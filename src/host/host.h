@@ -86,6 +86,7 @@ struct server_world {
     struct random_source *media_random;    /* under the lock of the relay */
     msec (*now)(void *context);
     uint64_t (*wall_clock)(void *context);
+    uint64_t (*fine_clock)(void *context); /* nanoseconds: what profiles are made with */
     /* What stands above the script's settings, the command line, is put into each reading of them; may be NULL */
     void (*complete_settings)(void *context, struct settings *settings);
     void *context;
@@ -125,6 +126,7 @@ struct server {
     enum script_dialect dialect_asked, dialect; /* the latter from the first reading on */
     pthread_mutex_t reload_lock; /* of `edition`, once there are workers */
     struct edition *edition;     /* the current one */
+    bool is_profiled;
     bool is_started;
     struct location *location;
     struct location_rules location_rules;

@@ -255,12 +255,22 @@ static enum err compare(struct reload *reload)
 
 /* ---- changing ---- */
 
+static enum err make_copy(struct reload *reload, struct edition_copy **out)
+{
+    const struct server_world *world = &reload->server->world;
+    enum err err = edition_copy_create(reload->edition, out);
+
+    if (!err && reload->server->is_profiled)
+        err = edition_copy_profile(*out, world->fine_clock, world->context);
+    return err;
+}
+
 static enum err make_copies(struct reload *reload)
 {
     enum err err = ERR_NONE;
 
     for (unsigned i = 0; i < reload->server->worker_count && !err; i++)
-        err = edition_copy_create(reload->edition, &reload->copies[i]);
+        err = make_copy(reload, &reload->copies[i]);
     return err;
 }
 
@@ -402,4 +412,66 @@ struct edition *server_edition(struct server *server)
     edition = edition_ref(server->edition);
     pthread_mutex_unlock(&server->reload_lock);
     return edition;
+}
+
+/* ---- where the time goes ---- */
+
+static void start_profile(struct worker *worker, void *context)
+{
+    const struct server_world *world = &worker->server->world;
+
+    *(enum err *)context = edition_copy_profile(worker->script, world->fine_clock, world->context);
+}
+
+static void stop_profile(struct worker *worker, void *context)
+{
+    (void)context;
+    edition_copy_stop_profile(worker->script);
+}
+
+enum err server_profile(struct server *server, bool is_on)
+{
+    enum err err = ERR_NONE;
+
+    if (!server->world.fine_clock)
+        return ERR_UNSUPPORTED;
+    pthread_mutex_lock(&server->reload_lock);
+    server->is_profiled = is_on;
+    for (unsigned i = 0; i < server->worker_count && !err; i++) {
+        enum err failed = ERR_NONE;
+
+        err = server_visit_worker(server, i, is_on ? start_profile : stop_profile, &failed);
+        if (!err)
+            err = failed;
+    }
+    pthread_mutex_unlock(&server->reload_lock);
+    return err;
+}
+
+struct profile_visit {
+    const struct edition *edition;
+    struct script_line *lines;
+};
+
+static void read_profile(struct worker *worker, void *context)
+{
+    const struct profile_visit *visit = context;
+    const struct edition_copy *script = worker->script;
+
+    if (script->edition == visit->edition && script->locals.profile)
+        script_profile_add(script->locals.profile, visit->lines);
+}
+
+bool server_read_profile(struct server *server, struct edition *edition, struct script_line *lines)
+{
+    struct profile_visit visit = { edition, lines };
+    bool is_on;
+
+    program_lines(edition->program, lines);
+    pthread_mutex_lock(&server->reload_lock);
+    is_on = server->is_profiled;
+    pthread_mutex_unlock(&server->reload_lock);
+    for (unsigned i = 0; i < server->worker_count && is_on; i++)
+        (void)!server_visit_worker(server, i, read_profile, &visit);
+    return is_on;
 }

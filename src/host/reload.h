@@ -36,6 +36,17 @@ void reload_report_fini(struct reload_report *report);
 MUST_USE enum err server_reload(struct server *server, const struct str *text,
                                 struct reload_report *report);
 
+/*
+ * Measures scripts from now on, from zero, also after reloads; or no more. ERR_TIMEOUT: a worker is
+ * too busy. From any thread but a worker's, as the next.
+ */
+MUST_USE enum err server_profile(struct server *server, bool is_on);
+/*
+ * What has been measured: the lines of the edition, which the caller has, of all workers together.
+ * False: nothing is being measured.
+ */
+bool server_read_profile(struct server *server, struct edition *edition, struct script_line *lines);
+
 /* The edition that is current; a reference is the caller's. From any thread but a worker's. */
 struct edition *server_edition(struct server *server);
 

@@ -115,7 +115,7 @@ enum err server_visit_worker(struct server *server, unsigned index, worker_visit
 
     if (!worker)
         return ERR_NOT_FOUND;
-    if (!server->world.post) {
+    if (!server->world.has_threads) {
         visit(worker, context);
         return ERR_NONE;
     }

@@ -25,6 +25,8 @@ extern const struct mod_command core_manage_commands[];
 
 /* commands_script.c */
 enum err run_reload(struct module *module, struct command *command);
+enum err run_disasm(struct module *module, struct command *command);
+enum err run_profile(struct module *module, struct command *command);
 
 /* commands_names.c */
 enum err run_dns_view(struct module *module, struct command *command);

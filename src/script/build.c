@@ -7,6 +7,7 @@
 /* Instructions of one script; far above any that a person writes. */
 enum {
     CODE_MAX = 8 * 1000 * 1000,
+    LINE_TEXT_MAX = 120,
 };
 
 static bool reserve(struct builder *b, void *array, unsigned count, size_t size)
@@ -66,6 +67,18 @@ static struct str file_of(struct builder *b, const struct source *source)
     return unit_copy(b->unit, &b->program->arena, source->name);
 }
 
+static struct str text_of(struct builder *b, struct span span)
+{
+    const char *first = span.source->text.ptr, *end = first + span.source->text.len;
+    const char *from = first + span.start, *to = from;
+
+    while (from > first && from[-1] != '\n')
+        from--;
+    while (to < end && *to != '\n' && to - from < LINE_TEXT_MAX)
+        to++;
+    return unit_copy(b->unit, &b->program->arena, str_trim(str_between(from, to)));
+}
+
 void build_mark(struct builder *b, struct span span)
 {
     struct program *program = b->program;
@@ -73,10 +86,11 @@ void build_mark(struct builder *b, struct span span)
 
     if (!span.source)
         return;
-    mark = (struct line_mark){ build_here(b), line_of(b, span), file_of(b, span.source) };
+    mark = (struct line_mark){ build_here(b), line_of(b, span), file_of(b, span.source), { 0 } };
     last = program->mark_count ? &program->marks[program->mark_count - 1] : NULL;
     if (last && last->line == mark.line && last->file.ptr == mark.file.ptr)
         return;
+    mark.text = text_of(b, span);
     if (last && last->at == mark.at) {
         *last = mark;
         return;

@@ -113,22 +113,44 @@ static void write_instruction(struct writer *w, const struct program *program, u
         write_fmt(w, "   ; " STR_FMT ":%u", STR_ARG(mark->file), mark->line);
 }
 
-void program_disassemble(const struct program *program,
-                         void (*print)(void *context, struct str line), void *context)
+static void print_route(const struct program *program, const struct route *route,
+                        void (*print)(void *context, struct str line), void *context)
 {
     char buffer[LINE_MAX_BYTES];
+    struct writer w = writer_over(buffer, sizeof buffer);
+
+    write_route(&w, route);
+    write_fmt(&w, "  ; stack %u, loops %u", route->stack_size, route->loop_count);
+    print(context, writer_text(&w));
+    for (uint32_t at = route->start; at < route->end; at++) {
+        w = writer_over(buffer, sizeof buffer);
+        write_instruction(&w, program, at);
+        print(context, writer_text(&w));
+    }
+}
+
+static bool is_wanted(const struct route *route, struct str which)
+{
+    char buffer[LINE_MAX_BYTES];
+    struct writer w = writer_over(buffer, sizeof buffer);
+
+    if (str_is_empty(which) || str_eq(which, route->name))
+        return true;
+    write_route(&w, route);
+    return str_eq(which, writer_text(&w)) ||
+           (str_is_empty(route->name) && str_eq(which, str_of(route_keyword(route->kind))));
+}
+
+bool program_disassemble(const struct program *program, struct str which,
+                         void (*print)(void *context, struct str line), void *context)
+{
+    bool has_found = false;
 
     for (unsigned i = 1; i < program->route_count; i++) {
-        const struct route *route = &program->routes[i];
-        struct writer w = writer_over(buffer, sizeof buffer);
-
-        write_route(&w, route);
-        write_fmt(&w, "  ; stack %u, loops %u", route->stack_size, route->loop_count);
-        print(context, writer_text(&w));
-        for (uint32_t at = route->start; at < route->end; at++) {
-            w = writer_over(buffer, sizeof buffer);
-            write_instruction(&w, program, at);
-            print(context, writer_text(&w));
-        }
+        if (!is_wanted(&program->routes[i], which))
+            continue;
+        has_found = true;
+        print_route(program, &program->routes[i], print, context);
     }
+    return has_found;
 }

@@ -157,6 +157,7 @@ struct line_mark {
     uint32_t at;
     uint32_t line;
     struct str file;
+    struct str text; /* of the line, without blanks around it */
 };
 
 /* A name of $var() and where its value is. */

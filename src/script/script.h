@@ -100,8 +100,11 @@ unsigned program_var_count(const struct program *program);
 uint16_t program_route(const struct program *program, enum stage stage, struct str name);
 /* Its name, as long as the program lives. */
 struct str program_route_name(const struct program *program, uint16_t route);
-/* Prints the bytecode of all routes for people. */
-void program_disassemble(const struct program *program,
+/*
+ * Prints the bytecode of routes for people: of those with this name, "NAME" or "failure_route[NAME]",
+ * or (empty) of all. False when there is none.
+ */
+bool program_disassemble(const struct program *program, struct str which,
                          void (*print)(void *context, struct str line), void *context);
 
 struct script_budget {
@@ -111,9 +114,12 @@ struct script_budget {
     size_t memory;       /* bytes that a run may take of its message's memory: 262144 */
 };
 
+struct script_profile;
+
 /* What all runs of a program on one thread have in common. */
 struct script_locals {
     struct value *vars; /* $var(): program_var_count() of them, kept from message to message */
+    struct script_profile *profile; /* NULL: nothing is measured */
 };
 
 /*
@@ -128,6 +134,28 @@ void script_vars_fini(struct value *vars, unsigned count);
 /* Copies the values of those that both programs have; without memory they stay 0. */
 void script_vars_carry(const struct program *from, const struct value *vars,
                        const struct program *to, struct value *out);
+
+/* ---- where the time goes ---- */
+
+/* A line of the script in a profile; its texts live as long as the program. */
+struct script_line {
+    struct str file, text;
+    uint32_t line;
+    uint64_t hits;
+    uint64_t time; /* in units of the clock, without what routes that it calls take */
+};
+
+typedef uint64_t script_clock_fn(void *context);
+
+/* Belongs to the thread of its locals; the program must outlive it. */
+MUST_USE enum err script_profile_create(const struct program *program, script_clock_fn *clock,
+                                        void *context, struct script_profile **out);
+void script_profile_destroy(struct script_profile *profile);
+unsigned program_line_count(const struct program *program);
+/* All lines with zero counts; one may come more than once. Room for program_line_count(). */
+void program_lines(const struct program *program, struct script_line *out);
+/* Adds what was counted to the lines of the same program. On the profile's thread. */
+void script_profile_add(const struct script_profile *profile, struct script_line *lines);
 
 /*
  * modparam("pv", "avp_aliases", "name=i:1;other=s:x") and the like; the global of that name needs

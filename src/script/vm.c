@@ -835,8 +835,11 @@ static void stop_for_steps(struct script_vm *vm)
 static void go_on(struct script_vm *vm)
 {
     while (vm->state == VM_RUNNING) {
-        const struct instruction *code = &vm->program->code[vm->frame->at++];
+        const struct instruction *code = &vm->program->code[vm->frame->at];
 
+        if (vm->locals->profile)
+            profile_step(vm->locals->profile, &vm->line, vm->frame->at);
+        vm->frame->at++;
         if (vm->steps++ >= vm->budget.steps)
             stop_for_steps(vm);
         else if (is_out_of_memory(vm))
@@ -844,6 +847,7 @@ static void go_on(struct script_vm *vm)
         else
             handlers[code->op](vm, code);
     }
+    profile_leave(vm->locals->profile, &vm->line);
     if (vm->state == VM_ENDED)
         finish(vm);
 }

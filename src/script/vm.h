@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The machine of one run. It lives in run->arena: a script that waits is plain data. */
+#include "script/profile.h"
 #include "script/program.h"
 
 /* One route being run. */
@@ -32,6 +33,7 @@ struct script_vm {
     struct frame *spare; /* left by routes that have returned */
     unsigned nested;     /* routes */
     unsigned steps;
+    struct profile_line line;
     size_t memory_end;   /* how large the arena of the run may become */
     int result;                   /* of the last action */
     uint8_t state;                /* enum vm_state */

@@ -10,6 +10,11 @@ msec clock_monotonic(void)
     return uv_hrtime() / 1000000;
 }
 
+uint64_t clock_fine(void)
+{
+    return uv_hrtime();
+}
+
 uint64_t clock_wall(void)
 {
     return (uint64_t)time(NULL);

@@ -431,13 +431,63 @@ static void print_line(void *context, struct str line)
     fake_trace(context, STR_FMT "\n", STR_ARG(line));
 }
 
+/* ---- profiles ---- */
+
+static uint64_t ticking(void *context)
+{
+    return *(uint64_t *)context += 10;
+}
+
+static const struct script_line *line_at(const struct script_line *lines, unsigned count,
+                                         uint32_t line)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (lines[i].line == line)
+            return &lines[i];
+    fail_msg("no line %u", line);
+    return NULL;
+}
+
+static void test_a_profile_counts_lines(void **state)
+{
+    struct script_line lines[32];
+    uint64_t now = 0;
+    unsigned count;
+    struct scene s;
+
+    (void)state;
+    open_scene(&s,
+               "#!KAMAILIO\nroute {\n  $var(i) = 0;\n  while ($var(i) < 3)\n    $var(i) = $var(i) + 1;\n"
+               "  route(INNER);\n  later();\n  ok(); ok();\n}\nroute[INNER] {\n  say(\"in\");\n}\n",
+               STAGE_REQUEST);
+    assert_int_equal(script_profile_create(s.program, ticking, &now, &s.run.locals.profile), ERR_NONE);
+    start_scene(&s, "", NULL);
+    now += 100000; /* nobody is charged for waiting */
+    run_resume(&s.run.run, 1);
+    count = program_line_count(s.program);
+    assert_true(count <= 32);
+    program_lines(s.program, lines);
+    script_profile_add(s.run.locals.profile, lines);
+    script_profile_add(s.run.locals.profile, lines);
+    assert_int_equal(line_at(lines, count, 3)->hits, 2);
+    assert_int_equal(line_at(lines, count, 5)->hits, 6);
+    assert_int_equal(line_at(lines, count, 5)->time, 60);
+    assert_int_equal(line_at(lines, count, 7)->hits, 2);
+    assert_int_equal(line_at(lines, count, 8)->hits, 2);
+    assert_int_equal(line_at(lines, count, 11)->hits, 2);
+    assert_true(str_eq(line_at(lines, count, 11)->text, STR("say(\"in\");")));
+    assert_true(line_at(lines, count, 7)->time < 100);
+    script_profile_destroy(s.run.locals.profile);
+    close_scene(&s);
+}
+
 static void test_bytecode_is_printed_for_people(void **state)
 {
     struct scene s;
 
     (void)state;
     open_scene(&s, "route {\n  if (uri == myself) say(\"$ru\");\n  exit;\n}", STAGE_REQUEST);
-    program_disassemble(s.program, print_line, &s.fake);
+    program_disassemble(s.program, STR(""), print_line, &s.fake);
     assert_string_equal(s.fake.trace, "route[]  ; stack 1, loops 0\n"
                                       "     0  SET_RESULT       1   ; test.cfg:1\n"
                                       "     1  LOAD_BY_KIND     $ru   ; test.cfg:2\n"
@@ -473,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_shared_route_refuses_a_command_when_it_runs),
         cmocka_unit_test(test_var_keeps_its_value_from_message_to_message),
         cmocka_unit_test(test_modules_compile_texts_of_their_own),
+        cmocka_unit_test(test_a_profile_counts_lines),
         cmocka_unit_test(test_bytecode_is_printed_for_people),
     };
 
