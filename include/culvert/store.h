@@ -54,10 +54,18 @@ void store_close(struct store *store);
 MUST_USE enum err store_query(struct store *store, struct worker *worker, struct str sql,
                               const struct value params[], unsigned param_count, store_done_fn *done,
                               void *context);
+/*
+ * Calls `done` when every write that was handed in before is committed, or has come to nothing. err:
+ * the database cannot commit now. What asks, waits for writes in a single connection only.
+ */
+MUST_USE enum err store_settle(struct store *store, struct worker *worker, store_done_fn *done,
+                               void *context);
 /* Runs a statement at once, on the caller's thread: for start-up and tools, never on a worker. */
 MUST_USE enum err store_run(struct store *store, struct str sql, const struct value params[],
                             unsigned param_count, store_done_fn *done, void *context);
 /* Nothing can be asked at present: it could not be reached. From any thread. */
 bool store_is_away(struct store *store);
+/* In this process, and so never away: SQLite. */
+bool store_is_embedded(const struct store *store);
 /* Waits until everything handed in has been done: at a clean stop. */
 void store_drain(struct store *store);

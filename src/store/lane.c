@@ -128,6 +128,8 @@ static enum state run_inside(struct lane *lane, struct statement *statement, boo
 {
     const struct dialect *dialect = lane->connection->database->driver->dialect;
 
+    if (str_is_empty(statement->query.sql))
+        return OPEN;
     with_marks = with_marks && dialect->mark;
     if (with_marks && execute(lane, dialect->mark))
         return LOST;

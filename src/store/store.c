@@ -339,6 +339,15 @@ enum err store_run(struct store *store, struct str sql, const struct value param
     return err;
 }
 
+static enum err hand_in(struct store *store, struct statement *statement)
+{
+    enum err err = queue_add(&store->queue, statement);
+
+    if (err)
+        statement_destroy(statement);
+    return err;
+}
+
 enum err store_query(struct store *store, struct worker *worker, struct str sql,
                      const struct value params[], unsigned param_count, store_done_fn *done,
                      void *context)
@@ -351,14 +360,31 @@ enum err store_query(struct store *store, struct worker *worker, struct str sql,
         return err;
     if ((err = statement_create(worker, &query, done, context, &statement)))
         return err;
-    if (store->is_synchronous) {
-        run_at_once(store, &statement->query, &statement->answer);
-        statement_deliver(statement, NULL);
-        return ERR_NONE;
-    }
-    if ((err = queue_add(&store->queue, statement)))
-        statement_destroy(statement);
-    return err;
+    if (!store->is_synchronous)
+        return hand_in(store, statement);
+    run_at_once(store, &statement->query, &statement->answer);
+    statement_deliver(statement, NULL);
+    return ERR_NONE;
+}
+
+/* A write of nothing: it has its place in the order of writes, and in a transaction. */
+enum err store_settle(struct store *store, struct worker *worker, store_done_fn *done, void *context)
+{
+    struct query nothing = { .sql = STR("") };
+    struct statement *statement;
+    enum err err = statement_create(worker, &nothing, done, context, &statement);
+
+    if (err)
+        return err;
+    if (!store->is_synchronous)
+        return hand_in(store, statement);
+    statement_deliver(statement, NULL);
+    return ERR_NONE;
+}
+
+bool store_is_embedded(const struct store *store)
+{
+    return store->database.driver->is_embedded;
 }
 
 bool store_is_away(struct store *store)

@@ -76,6 +76,41 @@ static void test_reads_see_the_writes_before_them(void **state)
     rig_fini(&rig);
 }
 
+struct settling {
+    struct tally writes;
+    unsigned written;
+    struct tally tally;
+};
+
+static void note_written(void *context, const struct store_result *result)
+{
+    struct settling *settling = context;
+
+    settling->written = atomic_load(&settling->writes.done);
+    count_done(&settling->tally, result);
+}
+
+static void test_settling_comes_after_the_writes_before(void **state)
+{
+    enum { WRITES = 2000 };
+    struct rig rig;
+    struct settling settling = { .written = 0 };
+
+    (void)state;
+    rig_init(&rig);
+    rig_open(&rig);
+    make_table(&rig);
+    for (int64_t i = 0; i < WRITES; i++)
+        assert_int_equal(insert(rig.store, i, count_done, &settling.writes), ERR_NONE);
+    assert_int_equal(store_settle(rig.store, NULL, note_written, &settling), ERR_NONE);
+    store_drain(rig.store);
+    assert_int_equal(settling.written, WRITES);
+    assert_int_equal(settling.tally.done, 1);
+    assert_int_equal(settling.tally.failed, 0);
+    rig_close(&rig);
+    rig_fini(&rig);
+}
+
 static void test_failed_write_leaves_its_neighbours(void **state)
 {
     struct rig rig;
@@ -504,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_killed_process_keeps_what_it_acknowledged),
         cmocka_unit_test(test_torn_log_loses_only_its_end),
         cmocka_unit_test(test_reads_see_the_writes_before_them),
+        cmocka_unit_test(test_settling_comes_after_the_writes_before),
         cmocka_unit_test(test_failed_write_leaves_its_neighbours),
         cmocka_unit_test(test_closing_runs_what_waits),
         cmocka_unit_test(test_full_queue_refuses_and_recovers),
