@@ -39,6 +39,7 @@ struct journal_settings {
     struct location *location;
     struct store *store;
     enum journal_mode mode;
+    struct random_source *random; /* for the keys of hashes; NULL in tests */
     const struct str *tables; /* letters, digits and '_' */
     unsigned table_count;
     unsigned needed_count; /* the first of them must be there; 0: all */
@@ -62,13 +63,20 @@ enum {
  * bindings are loaded when it is back; what was registered meanwhile wins.
  */
 MUST_USE enum err journal_start(const struct journal_settings *settings, struct journal **out);
-/* To be called regularly (timer_interval), from one thread: writes what waits. */
+/* To be called regularly, from one thread: every timer_interval with write-back, which writes then
+ * what has changed; every second else, for what failed before. */
 void journal_tick(struct journal *journal, struct journal_time time);
 /* Cheap, to be called often, from the same thread: does at once what waited for a database that was
  * away, as loading at the start. */
 void journal_look(struct journal *journal, struct journal_time time);
 /* Stops watching, writes what waits and waits for it. */
 void journal_stop(struct journal *journal);
+
+/* Has the database what the location has of this AoR? From any thread. */
+bool journal_has_written(struct journal *journal, struct str table, struct str aor);
+/* Changes are handed in as they happen, so that it is worth waiting for them: store_settle(). */
+bool journal_is_prompt(const struct journal *journal);
+struct store *journal_store(const struct journal *journal);
 
 struct journal_counters {
     uint64_t loaded, written, failed; /* failed: given up */

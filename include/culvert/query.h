@@ -6,7 +6,7 @@
 
 /*
  * What the function answers once the rows are here, which live for the call; or result->err, which has
- * been logged. Not VERDICT_WAIT.
+ * been logged. VERDICT_WAIT when it has asked once more.
  */
 typedef enum verdict query_answer_fn(struct run *run, void *context,
                                      const struct store_result *result);
@@ -18,6 +18,13 @@ typedef enum verdict query_answer_fn(struct run *run, void *context,
 MUST_USE enum verdict run_query(struct run *run, struct store *store, struct str sql,
                                 const struct value params[], unsigned param_count,
                                 query_answer_fn *answer, void *context);
+
+/*
+ * The same for store_settle(): what was written until now is in the database, or result->err, also
+ * when it cannot be asked.
+ */
+MUST_USE enum verdict run_settle(struct run *run, struct store *store, query_answer_fn *answer,
+                                 void *context);
 
 /*
  * A statement as a script writes it, with variables. A text in single quotes with variables in it is

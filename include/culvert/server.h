@@ -37,6 +37,9 @@ struct location_rules {
     bool is_by_time;        /* lookup(): the newest first, not the highest q */
     bool drops_lost;        /* a binding goes when its connection does */
     uint64_t bindings_max;  /* of all together; 0: any number */
+    struct journal *journal; /* keeps them in a database; NULL: nobody does */
+    bool needs_rows;        /* a REGISTER whose rows cannot be written is refused */
+    struct counter *unwritten; /* of those answered all the same */
     struct str tables[LOCATION_TABLES_MAX]; /* that a script names: known before start() */
     unsigned table_count;
     bool has_outbound;      /* RFC 5626 is spoken as an edge proxy */

@@ -92,6 +92,10 @@ struct saving {
     unsigned flags;  /* of save() */
     bool uses_outbound; /* RFC 5626 */
     bool wants_gruu;    /* RFC 5627 */
+    struct binding *bindings; /* all there are, once it is saved */
+    unsigned binding_count;
+    enum location_result result;
+    unsigned turns; /* of waiting for their rows */
     unsigned status; /* of the refusal; 0: none */
     const char *reason, *detail;
 };

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registrar.h"
 
+#include <culvert/journal.h>
+#include <culvert/query.h>
+
 enum {
     CALL_ID_MAX = 255,
+    TURNS_MAX = 5, /* of waiting, while others keep changing the same bindings */
 };
 
 enum err registrar_refuse(struct saving *saving, unsigned status, const char *reason,
@@ -171,36 +175,91 @@ static enum err refuse_update(struct saving *saving, enum err err)
     }
 }
 
+static enum verdict refuse(struct saving *saving)
+{
+    return saving->status ? registrar_answer_refusal(saving) : VERDICT_ERROR;
+}
+
+static enum verdict accept(struct saving *saving)
+{
+    struct run *run = saving->run;
+    enum verdict verdict;
+
+    counter_add(saving->registrar->accepted, 1);
+    run_alias_connection(run, 0);
+    if (saving->binding_count)
+        registrar_tell_extended(saving->registrar, run, &saving->bindings[0]);
+    verdict = registrar_accept(saving, saving->bindings, saving->binding_count);
+    if (verdict != VERDICT_TRUE || server_is_openser(run_server(run)))
+        return verdict;
+    return (enum verdict)saving->result;
+}
+
+/* The bindings are there, but the database has not got them. */
+static enum verdict accept_unwritten(struct saving *saving)
+{
+    const struct location_rules *rules = server_location_rules(run_server(saving->run));
+
+    if (rules->needs_rows) {
+        (void)registrar_refuse(saving, 500, "Server Internal Error", "Bindings cannot be written");
+        return refuse(saving);
+    }
+    counter_add(rules->unwritten, 1);
+    return accept(saving);
+}
+
+static bool is_written(const struct saving *saving)
+{
+    struct journal *journal = server_location_rules(run_server(saving->run))->journal;
+
+    return !journal || !journal_is_prompt(journal) ||
+           journal_has_written(journal, saving->update.table, saving->update.aor);
+}
+
+static enum verdict await_rows(struct saving *saving);
+
+static enum verdict on_settled(struct run *run, void *context, const struct store_result *result)
+{
+    struct saving *saving = context;
+
+    (void)run;
+    if (is_written(saving))
+        return accept(saving);
+    return result->err || ++saving->turns == TURNS_MAX ? accept_unwritten(saving)
+                                                       : await_rows(saving);
+}
+
+/* What is answered is in the database: it survives whatever becomes of this process. */
+static enum verdict await_rows(struct saving *saving)
+{
+    const struct location_rules *rules = server_location_rules(run_server(saving->run));
+
+    if (is_written(saving))
+        return accept(saving);
+    return run_settle(saving->run, journal_store(rules->journal), on_settled, saving);
+}
+
 static enum verdict save(struct call *call, unsigned flags)
 {
-    struct saving saving = {
-        .call = call,
-        .run = call->run,
-        .registrar = module_state(call->module),
-        .flags = flags,
-    };
-    enum location_result result;
-    struct binding *bindings;
-    enum verdict verdict;
-    unsigned count;
-    enum err err = read_request(&saving);
+    struct saving *saving = arena_zalloc(call->run->arena, sizeof *saving);
+    enum err err;
 
-    if (!err) {
-        err = location_register(server_location(run_server(call->run)), &saving.update,
-                                call->run->arena, &result, &bindings, &count);
-        if (err)
-            err = refuse_update(&saving, err);
+    if (!saving)
+        return VERDICT_ERROR;
+    saving->call = call;
+    saving->run = call->run;
+    saving->registrar = module_state(call->module);
+    saving->flags = flags;
+    if (read_request(saving))
+        return refuse(saving);
+    err = location_register(server_location(run_server(call->run)), &saving->update,
+                            call->run->arena, &saving->result, &saving->bindings,
+                            &saving->binding_count);
+    if (err) {
+        (void)refuse_update(saving, err);
+        return refuse(saving);
     }
-    if (err)
-        return saving.status ? registrar_answer_refusal(&saving) : VERDICT_ERROR;
-    counter_add(saving.registrar->accepted, 1);
-    run_alias_connection(call->run, 0);
-    if (count)
-        registrar_tell_extended(saving.registrar, call->run, &bindings[0]);
-    verdict = registrar_accept(&saving, bindings, count);
-    if (verdict != VERDICT_TRUE || server_is_openser(run_server(call->run)))
-        return verdict;
-    return (enum verdict)result;
+    return await_rows(saving);
 }
 
 enum verdict registrar_save(struct call *call)

@@ -3,6 +3,7 @@
 #include "usrloc.h"
 
 enum {
+    AUTOMATIC = -1, /* of db_needed: as the database is */
     TICKS_PER_SECOND = 10,
     TICKS_BETWEEN_COUNTS = 50,
 };
@@ -21,7 +22,7 @@ static enum err make_counters(struct server *server, struct usrloc *usrloc)
         err = server_counter(server, "usrloc", #name, &usrloc->count_##name);
     JOURNAL_COUNTERS(X)
 #undef X
-    return err;
+    return err ? err : server_counter(server, "usrloc", "unwritten", &server_location_rules(server)->unwritten);
 }
 
 static enum err make_location_counters(struct server *server, struct usrloc *usrloc)
@@ -71,7 +72,7 @@ static void on_tick(struct module *module, struct worker *worker, unsigned index
     if (!usrloc->journal || index != 0)
         return;
     journal_look(usrloc->journal, usrloc_time(worker_server(worker)));
-    if (turn == 0)
+    if (usrloc->db_mode == 2 ? turn == 0 : turns % TICKS_PER_SECOND == 0)
         journal_tick(usrloc->journal, usrloc_time(worker_server(worker)));
     tell_counters(usrloc);
 }
@@ -136,6 +137,9 @@ static const struct mod_param params[] = {
         "A contact is known by: 0 URI, 1 and Call-ID, 2 and Path, 3 Call-ID."),
     INT(cseq_delay, 20, 0, 3600, "Seconds in which an equal CSeq is a retransmission."),
     INT(db_mode, 0, 0, 4, "0 memory, 1 write-through, 2 write-back, 3 and 4 as 1."),
+    INT(db_needed, AUTOMATIC, AUTOMATIC, 1,
+        "With db_mode 1 and 3: 1 a REGISTER that cannot be written is answered 500, 0 with 200 all"
+        " the same; -1: 1 for the embedded database, 0 for others, which may be away."),
     INT(timer_interval, 60, 1, 3600,
         "Seconds in which expired contacts are removed and changes saved."),
     INT(desc_time_order, 0, 0, 1, "1: lookup() gives the newest contact first, whatever its q."),
@@ -238,6 +242,7 @@ static enum err start_journal(struct module *module, struct usrloc *usrloc)
         .table_count = usrloc->table_count,
         .needed_count = usrloc->needed_count,
         .uses_domain = usrloc->use_domain != 0,
+        .random = server_random(server),
         .sockets = { find_socket, write_socket, server },
         .time = usrloc_time(server),
     };
@@ -265,16 +270,20 @@ static enum err start(struct module *module)
     gather_tables(usrloc, rules);
     if ((err = make_counters(module_server(module), usrloc)))
         return err;
-    err = store_open(usrloc->db_url, &usrloc->store);
-    return err ? err : start_journal(module, usrloc);
+    if ((err = store_open(usrloc->db_url, &usrloc->store)) || (err = start_journal(module, usrloc)))
+        return err;
+    rules->needs_rows = usrloc->db_needed == AUTOMATIC ? store_is_embedded(usrloc->store)
+                                                       : usrloc->db_needed != 0;
+    rules->journal = usrloc->journal;
+    return ERR_NONE;
 }
 
 static void stop(struct module *module)
 {
     struct usrloc *usrloc = module_state(module);
 
-    if (usrloc->journal)
-        journal_stop(usrloc->journal);
+    server_location_rules(module_server(module))->journal = NULL;
+    journal_stop(usrloc->journal);
     store_close(usrloc->store);
 }
 

@@ -12,7 +12,7 @@ enum { WORKERS_MAX = 256 };
 
 struct usrloc {
     int64_t nat_bflag, use_domain, matching_mode, cseq_delay;
-    int64_t db_mode, timer_interval;
+    int64_t db_mode, db_needed, timer_interval;
     int64_t desc_time_order, handle_lost_tcp, max_bindings;
     struct str db_url;
     struct str tables[JOURNAL_TABLES_MAX]; /* to be loaded and written */

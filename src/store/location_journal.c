@@ -15,13 +15,16 @@
 
 enum {
     FETCH_ROWS = 2000,
+    RETRIES_MAX = 4096, /* at a tick: a database that is away may stay away */
 };
 
 /* A binding whose row is not up to date. */
 struct pending {
     struct table_node node;   /* by ruid */
+    struct table_node of_aor; /* by table and AoR */
     struct statement *latest; /* what brings it up to date; NULL while that is under way */
     bool is_under_way;
+    bool is_given_up; /* the database refuses the latest, for good: until there is a later one */
     uint8_t ruid_length;
     char ruid[RUID_MAX];
 };
@@ -56,7 +59,9 @@ struct journal {
     struct loader loader;
     struct lock lock; /* of what follows; after the locks of the location, before none */
     struct table pending;
+    struct table aors; /* the same, by their AoRs */
     struct hash_key key;
+    unsigned given_up_count; /* of what is in these tables */
     struct journal_counters counters;
 };
 
@@ -98,7 +103,25 @@ static struct pending *find_pending(const struct journal *journal, struct str ru
     return NULL;
 }
 
-static struct pending *make_pending(struct journal *journal, struct str ruid)
+/* Two AoRs of one hash wait for each other: rare, and no harm. */
+static uint64_t hash_aor(const struct journal *journal, struct str table, struct str aor)
+{
+    return hash_str(&journal->key, table) ^ hash_str(&journal->key, aor);
+}
+
+static enum err enter_tables(struct journal *journal, struct pending *pending, uint64_t aor_hash)
+{
+    struct str ruid = { pending->ruid, pending->ruid_length };
+    enum err err = table_insert(&journal->pending, &pending->node, hash_str(&journal->key, ruid));
+
+    if (err)
+        return err;
+    if ((err = table_insert(&journal->aors, &pending->of_aor, aor_hash)))
+        table_remove(&journal->pending, &pending->node);
+    return err;
+}
+
+static struct pending *make_pending(struct journal *journal, struct str ruid, uint64_t aor_hash)
 {
     struct pending *pending = find_pending(journal, ruid);
 
@@ -109,7 +132,7 @@ static struct pending *make_pending(struct journal *journal, struct str ruid)
         return NULL;
     pending->ruid_length = (uint8_t)ruid.len;
     memcpy(pending->ruid, ruid.ptr, ruid.len);
-    if (table_insert(&journal->pending, &pending->node, hash_str(&journal->key, ruid))) {
+    if (enter_tables(journal, pending, aor_hash)) {
         free(pending);
         return NULL;
     }
@@ -130,16 +153,33 @@ static struct statement *take_change(struct pending *pending)
 
 static void drop_if_done(struct journal *journal, struct pending *pending)
 {
-    if (pending->latest || pending->is_under_way)
+    if (pending->latest || pending->is_under_way || pending->is_given_up)
         return;
+    table_remove(&journal->aors, &pending->of_aor);
     table_remove(&journal->pending, &pending->node);
     free(pending);
 }
 
-/* The latest form takes the place of an older one; false when there is no memory. */
-static bool put_change(struct journal *journal, struct statement *change, struct statement **now)
+static void give_up(struct journal *journal, struct pending *pending)
 {
-    struct pending *pending = make_pending(journal, ruid_of(change));
+    pending->is_given_up = true;
+    journal->given_up_count++;
+    journal->counters.failed++;
+}
+
+/* Another form may be written all the same. */
+static void forgive(struct journal *journal, struct pending *pending)
+{
+    if (pending->is_given_up)
+        journal->given_up_count--;
+    pending->is_given_up = false;
+}
+
+/* The latest form takes the place of an older one; false when there is no memory. */
+static bool put_change(struct journal *journal, struct statement *change, uint64_t aor_hash,
+                       struct statement **now)
+{
+    struct pending *pending = make_pending(journal, ruid_of(change), aor_hash);
 
     if (!pending) {
         journal->counters.failed++;
@@ -147,6 +187,7 @@ static bool put_change(struct journal *journal, struct statement *change, struct
     }
     statement_destroy(pending->latest);
     pending->latest = change;
+    forgive(journal, pending);
     if (journal->mode != JOURNAL_WRITE_BACK)
         *now = take_change(pending);
     return true;
@@ -172,8 +213,8 @@ static bool settle(struct journal *journal, struct statement *change, enum err e
     pending->is_under_way = false;
     if (waits)
         pending->latest = change;
-    else if (err && !is_passing(err))
-        journal->counters.failed++;
+    else if (err && !pending->latest)
+        give_up(journal, pending);
     if (!err)
         journal->counters.written++;
     if (!err && journal->mode != JOURNAL_WRITE_BACK)
@@ -273,7 +314,8 @@ static void note_change(void *context, enum location_event event, const struct b
         event = BINDING_REMOVED;
     if (!make_change(journal, table, event, binding, &change)) {
         lock_take(&journal->lock);
-        is_kept = put_change(journal, change, &now);
+        is_kept =
+            put_change(journal, change, hash_aor(journal, binding->table, binding->aor), &now);
         lock_give(&journal->lock);
         if (!is_kept)
             statement_destroy(change);
@@ -305,6 +347,7 @@ static void free_pending(struct journal *journal)
         free(pending);
     }
     table_fini(&journal->pending);
+    table_fini(&journal->aors);
 }
 
 static void journal_destroy(struct journal *journal)
@@ -447,6 +490,8 @@ static enum err keep_settings(struct journal *journal, const struct journal_sett
     journal->mode = mode_of(settings->mode);
     journal->rules =
         (struct row_rules){ .uses_domain = settings->uses_domain, .sockets = settings->sockets };
+    if (settings->random)
+        hash_key_random(settings->random, &journal->key);
     journal->needed_count = settings->needed_count;
     journal->fetch_rows = settings->fetch_rows ? settings->fetch_rows : FETCH_ROWS;
     journal->loader.time = settings->time;
@@ -480,30 +525,52 @@ enum err journal_start(const struct journal_settings *settings, struct journal *
     return ERR_NONE;
 }
 
-/* All that waits, as a list. */
-static void take_all(struct journal *journal, struct statements *out)
+/* Hands in what waits, or some of it. */
+static void hand_in_waiting(struct journal *journal, size_t most)
 {
     struct table_walk walk = { 0 };
     struct table_node *node;
+    struct statements changes;
     struct statement *change;
+    size_t count = 0;
 
+    statements_init(&changes);
     lock_take(&journal->lock);
-    while ((node = table_each(&journal->pending, &walk)))
-        if ((change = take_change(CONTAINER_OF(node, struct pending, node))))
-            statements_append(out, change);
+    while (count < most && (node = table_each(&journal->pending, &walk)))
+        if ((change = take_change(CONTAINER_OF(node, struct pending, node)))) {
+            statements_append(&changes, change);
+            count++;
+        }
     lock_give(&journal->lock);
+    while ((change = statements_take(&changes)))
+        hand_in(change);
 }
 
 void journal_tick(struct journal *journal, struct journal_time time)
 {
-    struct statements changes;
-    struct statement *change;
-
     set_time(journal, time);
-    statements_init(&changes);
-    take_all(journal, &changes);
-    while ((change = statements_take(&changes)))
-        hand_in(change);
+    hand_in_waiting(journal, journal->mode == JOURNAL_WRITE_BACK ? SIZE_MAX : RETRIES_MAX);
+}
+
+bool journal_has_written(struct journal *journal, struct str table, struct str aor)
+{
+    uint64_t hash = hash_aor(journal, table, aor);
+    bool has_written;
+
+    lock_take(&journal->lock);
+    has_written = !table_find_first(&journal->aors, hash);
+    lock_give(&journal->lock);
+    return has_written;
+}
+
+struct store *journal_store(const struct journal *journal)
+{
+    return journal->store;
+}
+
+bool journal_is_prompt(const struct journal *journal)
+{
+    return journal->mode != JOURNAL_WRITE_BACK;
 }
 
 void journal_look(struct journal *journal, struct journal_time time)
@@ -520,7 +587,7 @@ void journal_read_counters(struct journal *journal, struct journal_counters *out
 {
     lock_take(&journal->lock);
     *out = journal->counters;
-    out->waiting = table_count(&journal->pending);
+    out->waiting = table_count(&journal->pending) - journal->given_up_count;
     lock_give(&journal->lock);
 }
 
@@ -529,15 +596,10 @@ static void flush(struct journal *journal)
 {
     struct journal_counters before;
     struct journal_counters after;
-    struct statements changes;
-    struct statement *change;
 
     do {
         journal_read_counters(journal, &before);
-        statements_init(&changes);
-        take_all(journal, &changes);
-        while ((change = statements_take(&changes)))
-            hand_in(change);
+        hand_in_waiting(journal, SIZE_MAX);
         store_drain(journal->store);
         journal_read_counters(journal, &after);
     } while (after.waiting && after.waiting < before.waiting);

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 
 from rig.case import Skip, case, equal, matches, true
+from rig.registrations import Registrations
 
 EAGER = 'modparam("registrar", "min_expires", 1)\nmodparam("usrloc", "timer_interval", 1)\n'
 WITH_DATABASE = 'modparam("usrloc", "db_mode", %d)\n'
@@ -46,19 +47,96 @@ def bindings_survive(rig):
 
 @case()
 def bindings_survive_a_crash(rig):
-    """db_mode 1: what was answered and written is there after kill -9."""
+    """db_mode 1: what was answered is there after kill -9, and phones are reached."""
     more = {'after': WITH_DATABASE % 1}
     server = rig.server(**more)
     phones = [rig.phone(20 + number, f'user{number}') for number in range(20)]
     for phone in phones:
         equal(phone.register().status, 200, 'REGISTER')
-    server.wait_for('rows are written', lambda stats: stats['usrloc.written'] >= 20 and not stats['usrloc.waiting'])
-    server.process.send_signal(signal.SIGKILL)
-    server.process.wait()
-    server.process = None
+    kill(server)
     server = rig.server(**more)
     equal(len(server.ask('bindings')['bindings']), 20, 'bindings')
     reaches(phones[0], phones[1], 'INVITE after the crash')
+
+
+def kill(server):
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    server.process = None
+
+
+def check_acknowledged(server, phones, what):
+    """Every binding that was answered 200 is there, as new as it was; what was given up is not."""
+    there = {binding['aor'].partition('@')[0]: binding['cseq'] for binding in server.ask('bindings')['bindings']}
+    lost = {user: kept for user, kept in phones.acknowledged.items() if kept[1] and there.get(user, 0) < kept[0]}
+    risen = {user: kept for user, kept in phones.acknowledged.items() if not kept[1] and user in there}
+    true(len(phones.acknowledged) > 100, f'{what}: so many were acknowledged: {len(phones.acknowledged)}')
+    equal(lost, {}, f'{what}: acknowledged and lost')
+    equal(risen, {}, f'{what}: given up, and back')
+
+
+def crash_rounds(rig, users, gone_each, rounds, seconds):
+    more = {'after': WITH_DATABASE % 1}
+    server = rig.server(**more)
+    phones = rig.keep(Registrations((rig.host(9), 0), (rig.address, 5060), users, gone_each))
+    for number in range(rounds):
+        phones.run(500, seconds)
+        kill(server)
+        phones.listen()
+        phones.forget_waiting()
+        server = rig.server(**more)
+        check_acknowledged(server, phones, f'round {number}')
+    equal(phones.refused, 0, 'refusals')
+
+
+@case()
+def acknowledged_is_kept(rig):
+    """kill -9 under 500 REGISTERs a second: what was answered is there after the restart."""
+    crash_rounds(rig, users=100000, gone_each=0, rounds=rig.quick_or_all(2, 8), seconds=rig.quick_or_all(1.5, 10))
+
+
+@case()
+def acknowledged_refreshes_are_kept(rig):
+    """The same with few users who refresh, and take every seventh binding away."""
+    crash_rounds(rig, users=211, gone_each=7, rounds=rig.quick_or_all(2, 8), seconds=rig.quick_or_all(1.5, 10))
+
+
+@case()
+def torn_write(rig):
+    """A log that ends in the middle of a write: the server starts, with all but what that write was for."""
+    more = {'after': WITH_DATABASE % 1}
+    server = rig.server(**more)
+    phones = rig.keep(Registrations((rig.host(9), 0), (rig.address, 5060), 300))
+    phones.run(200, 1)
+    phones.settle()
+    kill(server)
+    log = rig.folder / 'culvert.db-wal'
+    with log.open('r+b') as tail:
+        tail.truncate(log.stat().st_size - 100)
+    server = rig.server(**more)
+    there = {binding['aor'].partition('@')[0] for binding in server.ask('bindings')['bindings']}
+    lost = set(phones.acknowledged) - there
+    true(there and len(lost) < 50, f'one write is lost, not more: {len(lost)} of {len(phones.acknowledged)}')
+
+
+@case()
+def full_disk_is_admitted(rig):
+    """With the embedded database a REGISTER that cannot be written is refused, or not, as db_needed says."""
+    for needed, status in ((-1, 500), (0, 200)):
+        more = {'after': WITH_DATABASE % 1 + f'modparam("usrloc", "db_needed", {needed})\n'}
+        server = rig.server(**more)
+        phone = rig.phone(11, f'user{status}', port=0)
+        equal(phone.register().status, 200, 'REGISTER')
+        with sqlite3.connect(rig.folder / 'culvert.db', isolation_level=None) as other:
+            other.execute('CREATE TRIGGER full BEFORE UPDATE ON location BEGIN SELECT RAISE(FAIL, "no"); END')
+            equal(phone.register().status, status, f'db_needed {needed}: REGISTER that cannot be written')
+            other.execute('DROP TRIGGER full')
+        other.close()
+        equal(phone.register().status, 200, 'REGISTER when it can be written again')
+        unwritten = 0 if needed else 1
+        server.wait_for('the counter', lambda stats: stats['usrloc.unwritten'] == unwritten)
+        server.stop()
+        server.close()
 
 
 @case()

@@ -596,6 +596,12 @@ static void test_writes_that_fail_for_good_are_given_up(void **state)
     journal_read_counters(server.journal, &counters);
     assert_int_equal(counters.failed, 1);
     assert_int_equal(counters.waiting, 0);
+    assert_false(journal_has_written(server.journal, update.table, update.aor));
+    assert_int_equal(rig_run(&server.rig, "ALTER TABLE elsewhere RENAME TO location"), ERR_NONE);
+    update.cseq = 8;
+    register_it(&server, &update);
+    store_drain(server.rig.store);
+    assert_true(journal_has_written(server.journal, update.table, update.aor));
     stop(&server);
     rig_fini(&server.rig);
 }
@@ -620,12 +626,15 @@ static void test_locked_database_costs_time_only(void **state)
     journal_read_counters(server.journal, &counters);
     assert_int_equal(counters.waiting, 1);
     assert_int_equal(counters.failed, 0);
+    assert_false(journal_has_written(server.journal, update.table, update.aor));
+    assert_true(journal_has_written(server.journal, update.table, STR("bob@example.com")));
     assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
     journal_tick(server.journal, time_at(1));
     assert_row(&server, "SELECT count(*), max(cseq) FROM location", "1|8|");
     journal_read_counters(server.journal, &counters);
     assert_int_equal(counters.waiting, 0);
+    assert_true(journal_has_written(server.journal, update.table, update.aor));
     stop(&server);
     rig_fini(&server.rig);
 }
