@@ -120,6 +120,13 @@ struct mod_function {
     const char *doc;
 };
 
+/*
+ * Calls a script function of whatever module has one that takes so many texts. Not for those that may
+ * answer VERDICT_WAIT. ERR_NOT_FOUND.
+ */
+MUST_USE enum err run_function(struct run *run, struct str name, const struct str *texts, unsigned count,
+                               enum verdict *out);
+
 /* ---- variables ---- */
 
 /* What stands in parentheses behind the name: $hdr(From), $avp(s:x). */

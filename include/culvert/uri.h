@@ -52,6 +52,8 @@ bool sip_param_next(struct str *rest, struct sip_param *out);
 bool sip_param_find(struct str params, struct str name, struct sip_param *out);
 /* The value of a parameter; empty when it is absent or has none. */
 struct str sip_param_value(struct str params, struct str name);
+/* qvalue (RFC 3261 §25.1) in thousandths: "0.5", ".5" and "0.500" are 500; -1 for what is none. */
+int sip_q_parse(struct str text);
 /* Without surrounding quotes; backslash escapes stay. */
 struct str sip_unquote(struct str text);
 

@@ -58,22 +58,6 @@ static bool is_too_brief(const struct saving *saving, struct str params)
 
 /* ---- q ---- */
 
-/* "0.75" as 750; -1 when it is no qvalue. */
-static int parse_q(struct str text)
-{
-    struct str whole, part = { 0 };
-    uint64_t units, digits = 0;
-
-    if (!str_split(text, '.', &whole, &part))
-        whole = text;
-    if (str_to_uint(whole, 0, 1, &units) || part.len > 3 ||
-        (part.len > 0 && str_to_uint(part, 0, 999, &digits)))
-        return -1;
-    for (size_t i = part.len; i < 3; i++)
-        digits *= 10;
-    return units * 1000 + digits > 1000 ? -1 : (int)(units * 1000 + digits);
-}
-
 static int contact_q(const struct saving *saving, struct str params)
 {
     int64_t set;
@@ -83,7 +67,7 @@ static int contact_q(const struct saving *saving, struct str params)
         set <= 1000)
         return (int)set;
     if (sip_param_find(params, STR("q"), &q))
-        return parse_q(q.value);
+        return sip_q_parse(q.value);
     return (int)saving->registrar->default_q;
 }
 

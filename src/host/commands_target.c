@@ -27,28 +27,10 @@ enum verdict command_isdsturiset(struct call *call)
     return verdict_if(!str_is_empty(run_target(call->run)->dst_uri));
 }
 
-/* qvalue: "0.5", "1", ".25" as thousandths; -1 for what is none. */
-static int parse_q(struct str text)
-{
-    struct str whole, fraction;
-    int q = 0, unit = 100;
-
-    if (!str_split(text, '.', &whole, &fraction))
-        return str_eq(text, STR("1")) ? 1000 : str_eq(text, STR("0")) ? 0 : -1;
-    if (str_eq(whole, STR("1")))
-        return 1000;
-    for (size_t i = 0; i < fraction.len && unit > 0; i++, unit /= 10) {
-        if (fraction.ptr[i] < '0' || fraction.ptr[i] > '9')
-            return -1;
-        q += (fraction.ptr[i] - '0') * unit;
-    }
-    return q;
-}
-
 enum verdict command_append_branch(struct call *call)
 {
     struct str uri = call->arg_count > 0 ? call->args[0].value.text : (struct str){ 0 };
-    int q = call->arg_count > 1 ? parse_q(call->args[1].value.text) : -1;
+    int q = call->arg_count > 1 ? sip_q_parse(call->args[1].value.text) : -1;
     enum err err = run_append_branch(call->run, uri, q);
 
     if (err)

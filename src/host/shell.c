@@ -10,27 +10,21 @@ enum {
     THREADS_MAX = 64,
 };
 
-/* A run that waits for a program. */
+/* A run that waits for a program; its result on the way from the program's thread to the worker. */
 struct asked {
     struct run *run;
     shell_answer_fn *answer;
     void *context;
-};
-
-/* A result on its way from the program's thread to the worker. */
-struct parcel {
-    struct asked *asked;
     struct shell_result result;
-    char output[];
+    char *output; /* on the heap; NULL: none */
 };
 
-static void open_parcel(void *argument)
+static void take_result(void *argument)
 {
-    struct parcel *parcel = argument;
-    struct asked *asked = parcel->asked;
-    enum verdict verdict = asked->answer(asked->run, asked->context, &parcel->result);
+    struct asked *asked = argument;
+    enum verdict verdict = asked->answer(asked->run, asked->context, &asked->result);
 
-    free(parcel);
+    free(asked->output);
     run_resume(asked->run, verdict);
 }
 
@@ -38,16 +32,17 @@ static void on_end(void *context, const struct shell_result *result)
 {
     struct asked *asked = context;
     struct worker *worker = asked->run->worker;
-    struct parcel *parcel = malloc(sizeof *parcel + result->output.len);
 
-    if (!parcel)
-        abort(); /* the call would hang for ever */
-    parcel->asked = asked;
-    parcel->result = *result;
-    if (result->output.len)
-        memcpy(parcel->output, result->output.ptr, result->output.len);
-    parcel->result.output.ptr = parcel->output;
-    worker->server->world.post(worker, open_parcel, parcel);
+    asked->result = *result;
+    asked->result.output = STR("");
+    asked->output = result->output.len ? malloc(result->output.len) : NULL;
+    if (asked->output) {
+        memcpy(asked->output, result->output.ptr, result->output.len);
+        asked->result.output = (struct str){ asked->output, result->output.len };
+    } else if (result->output.len) {
+        asked->result.err = ERR_NOMEM;
+    }
+    worker->server->world.post(worker, take_result, asked);
 }
 
 static enum err hand_in(struct server *server, const struct shell_command *command, struct asked *asked)
@@ -65,7 +60,7 @@ enum err run_shell_command(struct run *run, const struct shell_command *command,
         return ERR_DENIED;
     if (!asked)
         return ERR_NOMEM;
-    *asked = (struct asked){ run, answer, context };
+    *asked = (struct asked){ .run = run, .answer = answer, .context = context };
     return hand_in(run->worker->server, command, asked);
 }
 

@@ -83,3 +83,20 @@ struct str sip_unquote(struct str text)
         return text;
     return (struct str){ text.ptr + 1, text.len - 2 };
 }
+
+int sip_q_parse(struct str text)
+{
+    struct str whole = text, fraction = { 0 };
+    int q, unit = 100;
+
+    str_split(text, '.', &whole, &fraction);
+    if (!str_eq(whole, STR("0")) && !str_eq(whole, STR("1")) && (whole.len || !fraction.len))
+        return -1;
+    q = str_eq(whole, STR("1")) ? 1000 : 0;
+    for (size_t i = 0; i < fraction.len; i++, unit /= 10) {
+        if (!class_digit[(unsigned char)fraction.ptr[i]])
+            return -1;
+        q += (fraction.ptr[i] - '0') * unit;
+    }
+    return q > 1000 ? -1 : q;
+}

@@ -76,12 +76,30 @@ static void test_unquote(void **state)
     assert_text(sip_unquote(STR("")), "");
 }
 
+static const struct {
+    const char *text;
+    int q;
+} qvalues[] = {
+    { "1", 1000 },    { "0", 0 },      { "0.5", 500 },   { ".25", 250 },  { "0.", 0 },     { "1.000", 1000 },
+    { "0.1239", 123 }, { "", -1 },     { ".", -1 },      { "2", -1 },     { "1.001", -1 }, { "-1", -1 },
+    { "0.5x", -1 },   { "0,5", -1 },   { "00.5", -1 },   { "0.0.5", -1 }, { " 1", -1 },    { "0.99999999999999999999", 999 },
+};
+
+static void test_qvalues(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof qvalues / sizeof *qvalues; i++)
+        if (sip_q_parse(str_of(qvalues[i].text)) != qvalues[i].q)
+            fail_msg("\"%s\" is read as %d", qvalues[i].text, sip_q_parse(str_of(qvalues[i].text)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_unquote),
+        cmocka_unit_test(test_qvalues),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
