@@ -105,6 +105,7 @@ enum mod_trait {
     TRAIT_BLIND = 1 << 4,     /* it looks neither at the sender nor at where the request goes */
     TRAIT_RELAYS = 1 << 5,    /* it sends the request on */
     TRAIT_REGISTERS = 1 << 6, /* it makes bindings */
+    TRAIT_ENTERS = 1 << 7,    /* it stands for route() with its one argument, a name that may be nobody's; never run */
 };
 
 /* A function with optional arguments has min_args smaller than the number of types in `takes`. */

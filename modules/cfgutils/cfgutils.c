@@ -162,6 +162,8 @@ static const struct mod_function functions[] = {
     ROW("unlock", unlock, 1, "Gives the lock of a key back.", ARG_FMT),
     ROW("core_hash", core_hash, 3, "A number of so many bits for two texts.", ARG_FMT, ARG_FMT, ARG_INT),
     ROW("check_route_exists", check_route_exists, 1, "True when there is a route of this name.", ARG_FMT),
+    { .name = "route_if_exists", .run = check_route_exists, .takes = { ARG_FMT }, .min_args = 1, .stages = STAGE_ANY,
+      .traits = TRAIT_ENTERS, .doc = "Calls the route of this name; -1 when there is none." },
     ROW("pkg_status", memory_status, 0, DOC_STATUS, NO_ARGS),
     ROW("shm_status", memory_status, 0, DOC_STATUS, NO_ARGS),
     ROW("pkg_summary", memory_status, 0, DOC_STATUS, NO_ARGS),

@@ -40,6 +40,13 @@ FUNCTION(contact_param_decode);
 FUNCTION(contact_param_decode_ruri);
 FUNCTION(contact_param_rm);
 
+/* charging.c */
+FUNCTION(hdr_date_check);
+FUNCTION(sip_p_charging_vector);
+enum err siputils_get_pcv(const struct variable_use *use, struct value *out);
+enum err siputils_prepare_pcv(struct module *module, struct str inner, const struct script_place *place,
+                              const void **out);
+
 /* Writes parameters without those of a name; false when there were none of it. */
 bool uri_params_without(struct writer *w, struct str params, struct str name);
 
@@ -47,4 +54,5 @@ struct siputils {
     struct rpid rpid;
     struct options_texts options;
     struct str contact_flds_separator;
+    unsigned vector_slot; /* of requests: the P-Charging-Vector that we have made */
 };

@@ -42,6 +42,9 @@ static const struct mod_function functions[] = {
     ROW("contact_param_decode_ruri", contact_param_decode_ruri, 1, "The same for the Request-URI.", ARG_FMT),
     ROW("contact_param_rm", contact_param_rm, 1, "Removes a parameter of the URIs of Contact.", ARG_FMT),
     RPID_FUNCTIONS(STAGE_ANY),
+    ROW("hdr_date_check", hdr_date_check, 1, "True when Date is not older than so many seconds; -4 when it is.", ARG_INT),
+    ROW("sip_p_charging_vector", sip_p_charging_vector, 1,
+        "P-Charging-Vector: g adds one where there is none, f replaces it by ours, r removes it.", ARG_FMT),
     ROW("options_reply", options_reply, 0, "Answers an OPTIONS that is for the server.", NO_ARGS),
     { 0 },
 };
@@ -63,12 +66,27 @@ static const struct mod_param params[] = {
 };
 /* clang-format on */
 
+static const struct mod_variable variables[] = {
+    { .name = "pcv", .inner = INNER_NEEDED, .get = siputils_get_pcv, .prepare = siputils_prepare_pcv,
+      .doc = "Of P-Charging-Vector: all, value, genaddr, orig, term; status is 1 when there is one, else 2." },
+    { 0 },
+};
+
+static enum err start(struct module *module)
+{
+    struct siputils *state = module_state(module);
+    enum err err = module_slot(module, &state->vector_slot);
+
+    return err ? err : rpid_start(module);
+}
+
 CULVERT_MODULE = {
     .abi = MODULE_ABI,
     .name = "siputils",
     .summary = "Questions about URIs and messages.",
     .state_size = sizeof(struct siputils),
     .functions = functions,
+    .variables = variables,
     .params = params,
-    .start = rpid_start,
+    .start = start,
 };

@@ -316,6 +316,19 @@ static void build_argument(struct argument *a)
         argument_kinds[a->out->type](a);
 }
 
+/* The name comes onto the stack; a route that is not there is nothing to complain about. */
+static void build_entry(struct builder *b, struct expr *call)
+{
+    struct call_arg name = { 0 };
+    struct argument a = { .b = b, .call = call, .expr = call->args, .out = &name };
+
+    build_argument(&a);
+    if (!name.is_on_stack)
+        build_emit(b, OP_CONSTANT, 0, 0, build_constant(b, name.arg.value));
+    build_mark(b, call->span);
+    build_emit(b, OP_ROUTE_NAMED, 1, 0, 0);
+}
+
 void build_call(struct builder *b, struct expr *call)
 {
     struct call_site *site = unit_alloc(b->unit, &b->program->arena, sizeof *site);
@@ -323,6 +336,10 @@ void build_call(struct builder *b, struct expr *call)
 
     if (!site || !call->function || call->arg_count > ARGS_MAX)
         return;
+    if (call->function->traits & TRAIT_ENTERS) {
+        build_entry(b, call);
+        return;
+    }
     site->function = call->function;
     site->module = call->module;
     site->arg_count = (uint8_t)call->arg_count;

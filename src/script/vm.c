@@ -344,13 +344,15 @@ static void do_route_named(struct script_vm *vm, const struct instruction *code)
     struct value name = pop(vm);
     uint16_t index = program_find_route(vm->program, ROUTE_PLAIN, name.text);
 
-    (void)code;
     if (index != ROUTE_NONE) {
         enter_route(vm, index);
         return;
     }
-    warn(vm, "there is no route[" STR_FMT "]", STR_ARG(name.text));
     set_result(vm, -1);
+    if (code->flag)
+        vm->run->retcode = -1; /* as of a command */
+    else
+        warn(vm, "there is no route[" STR_FMT "]", STR_ARG(name.text));
 }
 
 static void do_route_index(struct script_vm *vm, const struct instruction *code)
