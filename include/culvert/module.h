@@ -258,6 +258,8 @@ struct module_desc {
     /* After all parameters, before the first message. An error stops the start; log the reason. */
     enum err (*start)(struct module *module);
     void (*stop)(struct module *module);
+    /* A reload has written live parameters; while no worker runs. May be NULL. */
+    void (*changed)(struct module *module);
 };
 
 #define CULVERT_MODULE __attribute__((visibility("default"))) const struct module_desc culvert_module

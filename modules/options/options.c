@@ -19,7 +19,8 @@ static const struct mod_function functions[] = {
 };
 
 #define TEXT(name_, value, doc_) \
-    { .name = #name_, .type = PARAM_STR, .offset = offsetof(struct options_texts, name_), .initial_text = value, .doc = doc_ }
+    { .name = #name_, .type = PARAM_STR, .offset = offsetof(struct options_texts, name_), .initial_text = value, .doc = doc_, \
+      .is_live = true }
 
 static const struct mod_param params[] = {
     TEXT(accept, "*/*", "Accept of the answer."),

@@ -140,6 +140,9 @@ static const struct mod_variable variables[] = {
 #define INT(name_, initial_, min_, max_, doc_)                                                  \
     { .name = #name_, .type = PARAM_INT, .offset = offsetof(struct registrar, name_),           \
       .initial = initial_, .min = min_, .max = max_, .doc = doc_ }
+#define LIVE(name_, initial_, min_, max_, doc_)                                                 \
+    { .name = #name_, .type = PARAM_INT, .offset = offsetof(struct registrar, name_),           \
+      .initial = initial_, .min = min_, .max = max_, .doc = doc_, .is_live = true }
 #define TEXT(name_, initial_, doc_)                                                             \
     { .name = #name_, .type = PARAM_STR, .offset = offsetof(struct registrar, name_),           \
       .initial_text = initial_, .doc = doc_ }
@@ -147,19 +150,19 @@ static const struct mod_variable variables[] = {
 #define SECONDS INT32_MAX
 
 static const struct mod_param params[] = {
-    INT(default_expires, 3600, 0, SECONDS, "Seconds for a contact that asks for nothing."),
-    INT(min_expires, 60, 0, SECONDS, "Less is raised to this; 0: no bound."),
-    INT(min_expires_mode, 0, 0, 1, "1: answer 423 instead of raising."),
-    INT(max_expires, 0, 0, SECONDS, "More is cut to this; 0: no bound."),
-    INT(default_expires_range, 0, 0, 100, "Up to this many percent are taken off the default."),
-    INT(expires_range, 0, 0, 100, "Up to this many percent are taken off what is asked for."),
-    INT(default_q, -1, -1, 1000, "q times 1000 for contacts without; -1: unspecified."),
-    INT(append_branches, 1, 0, 1, "lookup() adds all bindings, not only the best."),
+    LIVE(default_expires, 3600, 0, SECONDS, "Seconds for a contact that asks for nothing."),
+    LIVE(min_expires, 60, 0, SECONDS, "Less is raised to this; 0: no bound."),
+    LIVE(min_expires_mode, 0, 0, 1, "1: answer 423 instead of raising."),
+    LIVE(max_expires, 0, 0, SECONDS, "More is cut to this; 0: no bound."),
+    LIVE(default_expires_range, 0, 0, 100, "Up to this many percent are taken off the default."),
+    LIVE(expires_range, 0, 0, 100, "Up to this many percent are taken off what is asked for."),
+    LIVE(default_q, -1, -1, 1000, "q times 1000 for contacts without; -1: unspecified."),
+    LIVE(append_branches, 1, 0, 1, "lookup() adds all bindings, not only the best."),
     INT(case_sensitive, 0, 0, 1, "The user part of an address-of-record keeps its case."),
-    INT(max_contacts, 0, 0, INT32_MAX, "Bindings an address-of-record may have; 0: any number."),
-    INT(retry_after, 0, 0, SECONDS, "Seconds in Retry-After of 5xx answers; 0: none, 60 in a 503."),
-    INT(method_filtering, 0, 0, 1, "lookup() leaves out contacts whose Allow lacks the method."),
-    INT(lookup_filter_mode, 0, 0, 3,
+    LIVE(max_contacts, 0, 0, INT32_MAX, "Bindings an address-of-record may have; 0: any number."),
+    LIVE(retry_after, 0, 0, SECONDS, "Seconds in Retry-After of 5xx answers; 0: none, 60 in a 503."),
+    LIVE(method_filtering, 0, 0, 1, "lookup() leaves out contacts whose Allow lacks the method."),
+    LIVE(lookup_filter_mode, 0, 0, 3,
         "lookup() leaves out: 1 contacts without a branch flag of the request, 2 connections that"
         " ended with the last server."),
     INT(use_path, AUTOMATIC, AUTOMATIC, 1,
@@ -199,26 +202,37 @@ static const struct mod_param params[] = {
 };
 
 /* Settings that the originals show as statistics; "default_expire" is how they spell it. */
-static enum err tell_settings(struct server *server, const struct registrar *registrar)
+static const struct {
+    const char *name;
+    size_t offset;
+} told[SETTINGS_TOLD] = {
+    { "max_expires", offsetof(struct registrar, max_expires) },
+    { "max_contacts", offsetof(struct registrar, max_contacts) },
+    { "default_expire", offsetof(struct registrar, default_expires) },
+    { "default_expires_range", offsetof(struct registrar, default_expires_range) },
+    { "expires_range", offsetof(struct registrar, expires_range) },
+};
+
+static void tell_settings(struct module *module)
 {
-    const struct {
-        const char *name;
-        int64_t value;
-    } rows[] = {
-        { "max_expires", registrar->max_expires },
-        { "max_contacts", registrar->max_contacts },
-        { "default_expire", registrar->default_expires },
-        { "default_expires_range", registrar->default_expires_range },
-        { "expires_range", registrar->expires_range },
-    };
-    enum err err = ERR_NONE;
+    const struct registrar *registrar = module_state(module);
 
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !err; i++) {
-        struct counter *counter;
+    for (size_t i = 0; i < SETTINGS_TOLD; i++) {
+        const char *field = (const char *)registrar + told[i].offset;
 
-        if (!(err = server_counter(server, "registrar", rows[i].name, &counter)))
-            counter_add(counter, rows[i].value);
+        counter_reset(registrar->told[i]);
+        counter_add(registrar->told[i], *(const int64_t *)(const void *)field);
     }
+}
+
+static enum err make_counters(struct server *server, struct registrar *registrar)
+{
+    enum err err = server_counter(server, "registrar", "accepted_regs", &registrar->accepted);
+
+    if (!err)
+        err = server_counter(server, "registrar", "rejected_regs", &registrar->rejected);
+    for (size_t i = 0; i < SETTINGS_TOLD && !err; i++)
+        err = server_counter(server, "registrar", told[i].name, &registrar->told[i]);
     return err;
 }
 
@@ -230,10 +244,9 @@ static enum err start(struct module *module)
 
     if (registrar->contact_max_size == 0)
         registrar->contact_max_size = server_is_openser(server) ? 255 : 512;
-    if ((err = server_counter(server, "registrar", "accepted_regs", &registrar->accepted)) ||
-        (err = server_counter(server, "registrar", "rejected_regs", &registrar->rejected)) ||
-        (err = tell_settings(server, registrar)) || (err = module_slot(module, &registrar->slot)))
+    if ((err = make_counters(server, registrar)) || (err = module_slot(module, &registrar->slot)))
         return err;
+    tell_settings(module);
     if (!str_is_empty(registrar->received_avp))
         err = module_variable(module, registrar->received_avp, &registrar->received_var);
     if (!err && !str_is_empty(registrar->aor_avp))
@@ -255,4 +268,5 @@ CULVERT_MODULE = {
     .variables = variables,
     .params = params,
     .start = start,
+    .changed = tell_settings,
 };

@@ -45,6 +45,10 @@ enum extended_fact {
     EXTENDED_FACTS
 };
 
+enum {
+    SETTINGS_TOLD = 5,
+};
+
 struct registrar {
     int64_t default_expires, min_expires, max_expires, min_expires_mode;
     int64_t default_expires_range, expires_range;
@@ -60,6 +64,7 @@ struct registrar {
     struct str realm_prefix, received_param, received_avp, aor_avp;
     const struct variable_ref *received_var, *aor_var;
     struct counter *accepted, *rejected;
+    struct counter *told[SETTINGS_TOLD]; /* of settings */
     struct str xavp_cfg, xavp_rcd;
     int64_t xavp_rcd_mask;
     const struct variable_ref *settings[EXTENDED_SETTINGS], *facts[EXTENDED_FACTS];

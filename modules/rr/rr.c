@@ -344,7 +344,7 @@ static const struct mod_function functions[] = {
 #define NUMBER(field, value, doc_)                                                                 \
     {                                                                                              \
         .name = #field, .type = PARAM_INT, .offset = offsetof(struct rr, field), .initial = value, \
-        .doc = doc_                                                                                \
+        .doc = doc_, .is_live = true                                                               \
     }
 #define IGNORED(name_, why)                                                                        \
     {                                                                                              \

@@ -245,7 +245,7 @@ static const struct mod_function functions[] = {
 #define NUMBER(field, value, doc_)                                                                 \
     {                                                                                              \
         .name = #field, .type = PARAM_INT, .offset = offsetof(struct sanity, field),               \
-        .initial = value, .doc = doc_                                                              \
+        .initial = value, .doc = doc_, .is_live = true                                             \
     }
 
 static const struct mod_param params[] = {

@@ -473,6 +473,8 @@ void module_set_live(struct module *module, const struct mod_param *param, struc
         (void)!str_to_int(text, INT64_MIN, INT64_MAX, (int64_t *)(void *)field);
     else
         *(struct str *)(void *)field = text;
+    if (module->desc->changed)
+        module->desc->changed(module);
 }
 
 /* ---- start and stop ---- */

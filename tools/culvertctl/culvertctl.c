@@ -17,7 +17,8 @@ static const char usage[] =
     "usage: culvertctl [-s SOCKET] [-j] COMMAND [ARGUMENT…]\n"
     "  -s SOCKET  control socket of the server (culvert.sock, or $CULVERT_SOCKET)\n"
     "  -j         show the answer as JSON\n"
-    "  culvertctl help  lists the commands of the server\n";
+    "  culvertctl help    lists the commands of the server\n"
+    "  culvertctl reload  reads its script again; when that is bad, nothing changes and the exit code is 1\n";
 
 static int connect_to(const char *path)
 {
