@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "daemon/daemon.h"
+#include "daemon/document.h"
 
 int main(int argc, char **argv)
 {
@@ -13,6 +14,12 @@ int main(int argc, char **argv)
     case OPTIONS_WRONG:
         return EXIT_FAILURE;
     default:
-        return daemon_run(&options);
+        break;
     }
+    if (options.document)
+        return document_write(options.document,
+                              str_of(options.module_path ? options.module_path : ""))
+                   ? EXIT_SUCCESS
+                   : EXIT_FAILURE;
+    return daemon_run(&options);
 }

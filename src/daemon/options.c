@@ -24,6 +24,7 @@ static const char help[] =
     "  --alias=NAME[:PORT]  a name that means this server\n"
     "  -A NAME[=VALUE]  #!define, for the script; --subst, --substdef, --substdefs likewise\n"
     "  --loadmodule=NAME  --modparam=MODULE:NAME:TYPE:VALUE  as lines of the script; TYPE is s or i\n"
+    "  --document=FOLDER  write the pages about modules, core and language there\n"
     "  -V        version              -h        this text\n"
     "Switches of OpenSER and Kamailio without a meaning here (-m -M -x -X -N -W -b -r -R -v …) are "
     "accepted.\n";
@@ -41,11 +42,13 @@ enum {
     LONG_LOADMODULE,
     LONG_MODPARAM,
     LONG_SERVER_ID,
+    LONG_DOCUMENT,
 };
 
 static const struct option long_switches[] = {
     { "alias", required_argument, NULL, LONG_ALIAS },
     { "debug", required_argument, NULL, LONG_DEBUG },
+    { "document", required_argument, NULL, LONG_DOCUMENT },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { "atexit", required_argument, NULL, LONG_IGNORED },
@@ -190,6 +193,8 @@ static const char **text_field(struct options *options, int letter)
         return &options->module_path;
     case 'Y':
         return &options->control;
+    case LONG_DOCUMENT:
+        return &options->document;
     default:
         return NULL;
     }

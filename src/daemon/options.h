@@ -14,6 +14,7 @@ struct options {
     char script_before[SCRIPT_LINES_MAX]; /* -A, --subst…, --loadmodule as lines of a script */
     char script_after[SCRIPT_LINES_MAX];  /* --modparam */
     bool checks_only;        /* -c, -C */
+    const char *document;    /* --document: the folder to write pages into */
     bool in_foreground;      /* -D */
     bool logs_to_stderr;     /* -E */
     unsigned debug;          /* -d: how often */

@@ -60,7 +60,7 @@ static void fail_unknown(const struct server *server, struct foreign_load *load,
     char buffer[SUGGESTION_TEXT_MAX];
 
     suggestion_init(&suggestion, load->name);
-    each_installed_module(server, offer_installed, &suggestion);
+    each_installed_module(server->settings.module_path, offer_installed, &suggestion);
     for (const struct foreign_module *row = foreign_modules; row->name; row++)
         suggestion_offer(&suggestion, str_of(row->name));
     script_complain(place, "there is no module \"" STR_FMT "\"%s", STR_ARG(load->name),
@@ -155,7 +155,7 @@ static enum script_excuse hint_at_module(const struct reading *reading, enum scr
 {
     struct search search = { kind, name, NULL };
 
-    each_installed_module(reading->server, search_module, &search);
+    each_installed_module(reading->server->settings.module_path, search_module, &search);
     if (search.module) {
         snprintf(hint, size, "; the module %s has it: write loadmodule \"%s\"", search.module,
                  search.module);

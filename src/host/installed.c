@@ -41,9 +41,9 @@ static bool visit_folder(struct str folder, folder_fn *visit, void *context)
 }
 
 /* Folders in which modules may be, the best first, until one answers true. */
-static bool visit_folders(const struct server *server, folder_fn *visit, void *context)
+static bool visit_folders(struct str module_path, folder_fn *visit, void *context)
 {
-    struct str rest = server->settings.module_path, folder;
+    struct str rest = module_path, folder;
     char own[PATH_MAX];
 
     if (program_folder(own, sizeof own) && visit_folder(str_of(own), visit, context))
@@ -74,11 +74,11 @@ static bool has_object(void *context, const char *folder)
     return length > 0 && length < PATH_MAX && access(wanted->path, R_OK) == 0;
 }
 
-bool find_module_object(const struct server *server, struct str name, char path[static PATH_MAX])
+bool find_module_object(struct str module_path, struct str name, char path[static PATH_MAX])
 {
     struct wanted wanted = { name, path };
 
-    return visit_folders(server, has_object, &wanted);
+    return visit_folders(module_path, has_object, &wanted);
 }
 
 const struct module_desc *open_module_object(const char *path, void **object, char *why,
@@ -154,13 +154,13 @@ static int by_name(const void *a, const void *b)
     return strcmp((*left)->name, (*right)->name);
 }
 
-void each_installed_module(const struct server *server,
+void each_installed_module(struct str module_path,
                            void (*visit)(void *context, const struct module_desc *desc),
                            void *context)
 {
     struct gathering all = { .count = 0 };
 
-    visit_folders(server, gather_folder, &all);
+    visit_folders(module_path, gather_folder, &all);
     qsort(all.descs, all.count, sizeof all.descs[0], by_name);
     for (unsigned i = 0; i < all.count; i++)
         visit(context, all.descs[i]);

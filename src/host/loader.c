@@ -196,7 +196,7 @@ static enum err load_first(struct reading *reading, struct str name,
         return complain_twice(name, place);
     if (foreign_is_loaded(reading, name))
         return ERR_NONE;
-    if (find_module_object(reading->server, name, object))
+    if (find_module_object(reading->server->settings.module_path, name, object))
         return load_object(reading, object, place);
     return foreign_load(reading, name, place);
 }
@@ -222,7 +222,7 @@ static enum err note_newcomer(struct reading *reading, struct str name,
         return complain_twice(name, place);
     if (foreign_is_loaded(reading, name))
         return ERR_NONE;
-    if (!find_module_object(reading->server, name, object))
+    if (!find_module_object(reading->server->settings.module_path, name, object))
         return foreign_load(reading, name, place);
     new = arena_zalloc(reading->arena, sizeof *new);
     if (!new || str_copy(reading->arena, name, &new->name))

@@ -209,6 +209,34 @@ void settings_each_name(void (*visit)(void *visitor, struct str name), void *vis
     settings_each_ignored(visit, visitor);
 }
 
+static void describe_default(const struct settings *usual, const struct setting_row *row,
+                             char *out, size_t size)
+{
+    const void *field = (const char *)usual + row->offset;
+    const int64_t *number = field;
+    const struct str *text = field;
+
+    out[0] = '\0';
+    if (row->kind == SETTING_NUMBER && *number != -1 && *number != INT64_MIN)
+        snprintf(out, size, "%lld", (long long)*number);
+    else if (row->kind == SETTING_TEXT && !str_is_empty(*text))
+        snprintf(out, size, STR_FMT, STR_ARG(*text));
+}
+
+void settings_each_doc(void (*visit)(void *visitor, const struct setting_doc *doc), void *visitor)
+{
+    static const char *const kinds[] = { "number", "text", "list" };
+    struct settings usual;
+    char initial[64];
+
+    settings_init(&usual);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        describe_default(&usual, &rows[i], initial, sizeof initial);
+        visit(visitor, &(struct setting_doc){ rows[i].name, kinds[rows[i].kind], initial, settings_doc(rows[i].name) });
+    }
+    settings_fini(&usual);
+}
+
 void settings_init(struct settings *settings)
 {
     *settings = (struct settings){

@@ -147,6 +147,15 @@ void settings_compare(const struct settings_trio *trio,
 const char *settings_why_ignored(struct str name);
 void settings_each_ignored(void (*visit)(void *visitor, struct str name), void *visitor);
 void settings_each_name(void (*visit)(void *visitor, struct str name), void *visitor);
+/* A setting with effect, for the page about them. */
+struct setting_doc {
+    const char *name, *kind;
+    const char *initial; /* empty: nothing, or decided elsewhere */
+    const char *doc;
+};
+/* Its sentence; empty when it has none. */
+const char *settings_doc(const char *name);
+void settings_each_doc(void (*visit)(void *visitor, const struct setting_doc *doc), void *visitor);
 /* Is TLS wanted on every address (true), or nowhere at all (in *is_refused)? */
 bool settings_want_tls(const struct settings *settings, bool *is_refused);
 /* "udp:192.0.2.1:5060", "tcp:[::1]", "192.0.2.1" as on the command line (-l) and in listen=. */

@@ -470,13 +470,21 @@ static const struct mod_variable builtins[] = {
     { "env", INNER_NEEDED, get_constant, NULL, prepare_env, "An environment variable." },
     { "envn", INNER_NEEDED, get_env_number, NULL, prepare_env,
       "An environment variable as a number." },
+    { 0 },
 };
+
+void builtin_tables(const struct mod_variable *tables[static 3])
+{
+    tables[0] = builtins;
+    tables[1] = xavp_variables;
+    tables[2] = NULL;
+}
 
 const struct mod_variable *builtin_find(struct str name)
 {
-    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-        if (str_eq(str_of(builtins[i].name), name))
-            return &builtins[i];
+    for (const struct mod_variable *row = builtins; row->name; row++)
+        if (str_eq(str_of(row->name), name))
+            return row;
     for (const struct mod_variable *row = xavp_variables; row->name; row++)
         if (str_eq(str_of(row->name), name))
             return row;
@@ -485,8 +493,8 @@ const struct mod_variable *builtin_find(struct str name)
 
 void builtin_each(void (*visit)(void *visitor, struct str name), void *visitor)
 {
-    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-        visit(visitor, str_of(builtins[i].name));
+    for (const struct mod_variable *row = builtins; row->name; row++)
+        visit(visitor, str_of(row->name));
     for (const struct mod_variable *row = xavp_variables; row->name; row++)
         visit(visitor, str_of(row->name));
 }

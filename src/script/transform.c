@@ -41,6 +41,13 @@ static const struct transform_row *find_row(struct str class, struct str name)
     return NULL;
 }
 
+void transform_each(void (*visit)(void *visitor, struct str class, struct str name), void *visitor)
+{
+    for (int i = 0; i < TABLES; i++)
+        for (const struct transform_row *row = tables[i]; row->apply; row++)
+            visit(visitor, row->class, row->name);
+}
+
 static void offer_rows(struct suggestion *suggestion, struct unit *unit)
 {
     struct str name;

@@ -51,4 +51,6 @@ enum err variable_assign(struct run *run, const struct variable_ref *ref, const 
 
 /* The rows of the language itself: $var, $avp, $rc… */
 const struct mod_variable *builtin_find(struct str name);
+/* The same, as tables that end with a row without a name; NULL ends them. */
+void builtin_tables(const struct mod_variable *tables[static 3]);
 void builtin_each(void (*visit)(void *visitor, struct str name), void *visitor);

@@ -2,6 +2,8 @@
 /* What stands in braces behind a variable. */
 #include "fake_host.h"
 
+#include "script/transform.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -158,10 +160,54 @@ static void test_transformations_give_what_the_table_says(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static const struct transform_doc *find_doc(const char *name)
+{
+    const struct transform_doc *doc = transform_docs;
+
+    while (doc->name && strcmp(doc->name, name) != 0)
+        doc++;
+    return doc->name ? doc : NULL;
+}
+
+static void count_undocumented(void *visitor, struct str class, struct str name)
+{
+    unsigned *count = visitor;
+    char whole[64];
+
+    snprintf(whole, sizeof whole, STR_FMT "." STR_FMT, STR_ARG(class), STR_ARG(name));
+    if (find_doc(whole))
+        return;
+    print_error("{%s} has no sentence in transform_docs.c\n", whole);
+    ++*count;
+}
+
+static void count_one(void *visitor, struct str class, struct str name)
+{
+    unsigned *count = visitor;
+
+    (void)class;
+    (void)name;
+    ++*count;
+}
+
+static void test_every_transformation_has_a_sentence(void **state)
+{
+    unsigned undocumented = 0, known = 0, documented = 0;
+
+    (void)state;
+    transform_each(count_undocumented, &undocumented);
+    transform_each(count_one, &known);
+    for (const struct transform_doc *doc = transform_docs; doc->name; doc++)
+        documented++;
+    assert_int_equal(undocumented, 0);
+    assert_int_equal(documented, known);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transformations_give_what_the_table_says),
+        cmocka_unit_test(test_every_transformation_has_a_sentence),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
