@@ -1,5 +1,5 @@
 # A thin front of Meson: installs what is missing, then builds, runs and tests.
-.PHONY: all deps run test-deps test-setup test test-all fuzz bench clean
+.PHONY: all deps run docs test-deps test-setup test test-all fuzz bench clean
 
 BUILD ?= build
 PACKAGES = gcc pkg-config meson ninja-build libuv1-dev libc-ares-dev libssl-dev libsqlite3-dev \
@@ -37,6 +37,10 @@ test: test-setup
 
 test-all: test-setup
 	@python3 tests/run.py $(BUILD) all
+
+# The pages in docs/ are made of the tables of the program.
+docs: all
+	@python3 tests/check/check.py docs $(BUILD) --record
 
 fuzz: deps
 	$(call install,$(call missing,$(FUZZ_PACKAGES)))

@@ -73,10 +73,16 @@ def differential_tests(build):
     return run_shown([sys.executable, 'tests/differential/differential.py', 'check', build])
 
 
+def page_tests(build):
+    is_wrong = run([sys.executable, 'tests/check/check.py', 'docs', build])
+    return int(not is_wrong), int(is_wrong != 0), 0
+
+
 def main(build, extent):
     build = pathlib.Path(build).resolve()
     counts = [meson_tests(build, extent)]
     if counts[0][1] == 0 or (build / 'culvert').exists():
+        counts.append(page_tests(build))
         counts.append(differential_tests(build))
         counts.append(system_tests(build, extent))
         counts.append(lab_tests(build, extent))

@@ -4,6 +4,8 @@
 
     check.py messages BUILD [--record]   messages/NAME.cfg must be answered by messages/NAME.txt
     check.py loads BUILD                 loads/*.cfg must load without an error or a warning
+    check.py pages BUILD                 each row of the tables has a sentence, each link leads somewhere
+    check.py docs BUILD [--record]       the pages in docs/ are what the program writes
     check.py compare BUILD [FILE...]     a line for each example script on this machine
 """
 import difflib
@@ -20,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 KAMAILIO_CFG = pathlib.Path("/etc/kamailio/kamailio.cfg")
 EXAMPLES = pathlib.Path("/usr/share/doc/kamailio/examples")
 OURS = HERE.parent.parent / "conf"
+DOCS = HERE.parent.parent / "docs"
 SKIPPED = 77  # what meson takes for "not run"
 
 
@@ -77,6 +80,71 @@ def run_loads(build):
     wrong = [script for script in scripts if not loads_quietly(build, script)]
     print(f"{len(scripts)} scripts, {len(wrong)} do not load")
     return 1 if wrong or not scripts else 0
+
+
+# ---- pages ----
+
+WRITTEN_BY_PEOPLE = {"torture.md", "coming-from.md"}
+
+
+def pages_of(folder):
+    pages = [*folder.glob("*.md"), *(folder / "modules").glob("*.md")]
+    return {str(page.relative_to(folder)): page.read_text() for page in pages
+            if page.name not in WRITTEN_BY_PEOPLE}
+
+
+def write_pages(build, folder):
+    shutil.copytree(DOCS / "text", folder / "text", dirs_exist_ok=True)
+    program = pathlib.Path(build).resolve() / "culvert"
+    subprocess.run([program, f"--document={folder}"], check=True, timeout=60)
+    return pages_of(folder)
+
+
+def without_sentence(name, page):
+    by_people = {line for text in (DOCS / "text").glob("*.md") for line in text.read_text().splitlines()}
+    return [f"{name}: no sentence in: {line}" for line in page.splitlines() if line not in by_people
+            if re.match(r"\| `.*\|\s+\|$", line) or re.match(r"\| \[.*\|\s+\|$", line)]
+
+
+def record_pages(pages):
+    for name in pages_of(DOCS).keys() - pages.keys():
+        (DOCS / name).unlink()
+    for name, page in pages.items():
+        (DOCS / name).parent.mkdir(exist_ok=True)
+        (DOCS / name).write_text(page)
+
+
+def broken_links(name, page, names):
+    folder = os.path.dirname(name)
+    links = re.findall(r"\]\(([\w./-]+\.md)\)", page)
+    return [f"{name}: leads nowhere: {link}" for link in links
+            if os.path.normpath(os.path.join(folder, link)) not in names]
+
+
+def fresh_pages(build):
+    with tempfile.TemporaryDirectory() as folder:
+        return write_pages(build, pathlib.Path(folder))
+
+
+def run_pages(build):
+    pages = fresh_pages(build)
+    names = pages.keys() | WRITTEN_BY_PEOPLE
+    poor = [line for name, page in pages.items()
+            for line in without_sentence(name, page) + broken_links(name, page, names)]
+    print(*poor, f"{len(pages)} pages, {len(poor)} mistakes", sep="\n")
+    return 1 if poor or len(pages) < 10 else 0
+
+
+def run_docs(build, records):
+    pages = fresh_pages(build)
+    if records:
+        record_pages(pages)
+    kept = pages_of(DOCS)
+    stale = sorted(name for name in pages.keys() | kept.keys() if pages.get(name) != kept.get(name))
+    for name in stale:
+        show_difference(name, kept.get(name, ""), pages.get(name, ""))
+    print(f"{len(pages)} pages, {len(stale)} out of date (make docs writes them anew)")
+    return 1 if stale else 0
 
 
 # ---- examples of others ----
@@ -165,6 +233,10 @@ def run_compare(build, files):
 def main(arguments):
     if len(arguments) >= 2 and arguments[0] == "messages":
         return run_messages(arguments[1], "--record" in arguments[2:])
+    if len(arguments) == 2 and arguments[0] == "pages":
+        return run_pages(arguments[1])
+    if len(arguments) >= 2 and arguments[0] == "docs":
+        return run_docs(arguments[1], "--record" in arguments[2:])
     if len(arguments) == 2 and arguments[0] == "loads":
         return run_loads(arguments[1])
     if len(arguments) >= 2 and arguments[0] == "compare":
