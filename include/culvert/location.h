@@ -50,6 +50,7 @@ struct location_contact {
     int q;
     uint32_t expires;  /* seconds from now; 0 removes… */
     bool is_permanent; /* …unless it is to stay for ever */
+    uint32_t methods;  /* bits by enum sip_method; 0: as the update says */
 };
 
 enum location_match {

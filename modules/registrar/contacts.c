@@ -58,17 +58,23 @@ static bool is_too_brief(const struct saving *saving, struct str params)
 
 /* ---- q ---- */
 
-static int contact_q(const struct saving *saving, struct str params)
+static enum err contact_q(struct saving *saving, struct str params, int *out)
 {
     int64_t set;
     struct sip_param q;
 
+    *out = (int)saving->registrar->default_q;
     if (registrar_setting_number(saving->registrar, saving->run, SETTING_Q, &set) && set >= 0 &&
-        set <= 1000)
-        return (int)set;
-    if (sip_param_find(params, STR("q"), &q))
-        return sip_q_parse(q.value);
-    return (int)saving->registrar->default_q;
+        set <= 1000) {
+        *out = (int)set;
+        return ERR_NONE;
+    }
+    if (!sip_param_find(params, STR("q"), &q) || str_is_empty(q.value))
+        return ERR_NONE;
+    *out = sip_q_parse(q.value);
+    if (*out >= 0)
+        return ERR_NONE;
+    return registrar_refuse(saving, 400, "Bad Request", "Invalid q param in contact");
 }
 
 /* ---- URIs ---- */
@@ -153,7 +159,11 @@ static enum err take_contact(struct saving *saving, const struct sip_nameaddr *n
     if (is_too_brief(saving, nameaddr->params))
         return registrar_refuse(saving, 423, "Interval Too Brief", "Interval Too Brief");
     contact->expires = bounded_expires(registrar, expires);
-    contact->q = contact_q(saving, nameaddr->params);
+    if (registrar->method_filtering)
+        contact->methods =
+            registrar_methods(sip_unquote(sip_param_value(nameaddr->params, STR("methods"))));
+    if ((err = contact_q(saving, nameaddr->params, &contact->q)))
+        return err;
     contact->instance = sip_unquote(sip_param_value(nameaddr->params, STR("+sip.instance")));
     if (contact->instance.len &&
         !str_to_uint(sip_param_value(nameaddr->params, STR("reg-id")), 1, INT32_MAX, &reg_id))
@@ -167,9 +177,12 @@ static enum err check_star(struct saving *saving, unsigned values)
 {
     uint64_t expires;
 
-    if (values != 1 || str_to_uint(sip_msg_value(saving->run->msg, SIP_HDR_EXPIRES), 0, 0, &expires))
+    if (values != 1)
         return registrar_refuse(saving, 400, "Bad Request",
-                                "* used in a contact, but with other contacts or expires");
+                                "* used in contact and more than 1 contact");
+    if (str_to_uint(sip_msg_value(saving->run->msg, SIP_HDR_EXPIRES), 0, 0, &expires))
+        return registrar_refuse(saving, 400, "Bad Request",
+                                "* used in contact and expires is not zero");
     return ERR_NONE;
 }
 
@@ -190,5 +203,7 @@ enum err registrar_read_contacts(struct saving *saving)
         else if ((err = take_contact(saving, &nameaddr)))
             return err;
     }
+    if (count == 0 && sip_msg_find(saving->run->msg, SIP_HDR_CONTACT, NULL))
+        return registrar_refuse(saving, 400, "Bad Request", "Contact parse error");
     return saving->update.removes_all ? check_star(saving, count) : ERR_NONE;
 }

@@ -128,6 +128,26 @@ static enum err take_binding(struct finding *finding, const struct binding *bind
     return ERR_NONE;
 }
 
+static bool are_flows_of_one_instance(const struct binding *a, const struct binding *b)
+{
+    return a->reg_id && b->reg_id && a->instance.len && str_eq(a->instance, b->instance);
+}
+
+/* Among the places that the flows of an instance have, the newest flow takes the first. */
+static void put_newest_flows_first(struct binding *bindings, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned j = i + 1; j < count; j++) {
+            if (bindings[j].updated_at <= bindings[i].updated_at ||
+                !are_flows_of_one_instance(&bindings[i], &bindings[j]))
+                continue;
+            struct binding newer = bindings[j];
+            bindings[j] = bindings[i];
+            bindings[i] = newer;
+        }
+    }
+}
+
 static int find_targets(struct finding *finding, struct str table, struct str uri)
 {
     struct call *call = finding->call;
@@ -138,6 +158,7 @@ static int find_targets(struct finding *finding, struct str table, struct str ur
 
     if (err)
         return err == ERR_NOT_FOUND ? NOBODY : LOOKUP_ERROR;
+    put_newest_flows_first(bindings, count);
     for (unsigned i = 0; i < count; i++) {
         if (!takes_method(registrar, call->run, &bindings[i]) ||
             !passes_filter(registrar, call->run, &bindings[i]))
@@ -148,7 +169,6 @@ static int find_targets(struct finding *finding, struct str table, struct str ur
     return finding->count > before ? VERDICT_TRUE : METHOD_NOT_ALLOWED;
 }
 
-/* The newest flow of an instance comes first, whatever q its older ones have. */
 static struct finding start_finding(struct call *call)
 {
     const struct registrar *registrar = module_state(call->module);

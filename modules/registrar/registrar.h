@@ -114,6 +114,8 @@ enum save_flags {
 };
 
 /* ERR_DENIED, for the callers to pass on. `detail` is for P-Registrar-Error. */
+/* Bits by enum sip_method of "INVITE, BYE"; 0 for an empty list. */
+uint32_t registrar_methods(struct str list);
 enum err registrar_refuse(struct saving *saving, unsigned status, const char *reason,
                           const char *detail);
 

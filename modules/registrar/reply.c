@@ -70,6 +70,20 @@ static uint64_t seconds_left(const struct binding *binding, msec now)
     return binding->expires_at > now ? (binding->expires_at - now + 999) / 1000 : 0;
 }
 
+/* The shortest form of thousandths: 0.5 */
+static void write_q(struct writer *w, int q)
+{
+    unsigned part = (unsigned)q % 1000, digits = 3;
+
+    while (digits > 0 && part % 10 == 0) {
+        part /= 10;
+        digits--;
+    }
+    write_fmt(w, ";q=%d", q / 1000);
+    if (digits)
+        write_fmt(w, ".%0*u", (int)digits, part);
+}
+
 static void write_contact(struct writer *w, const struct saving *saving,
                           const struct binding *binding)
 {
@@ -78,7 +92,7 @@ static void write_contact(struct writer *w, const struct saving *saving,
 
     write_fmt(w, "<" STR_FMT ">", STR_ARG(binding->contact));
     if (binding->q >= 0)
-        write_fmt(w, ";q=%d.%03d", binding->q / 1000, binding->q % 1000);
+        write_q(w, binding->q);
     write_fmt(w, ";expires=%llu", (unsigned long long)left);
     if (!str_is_empty(binding->received) && !str_is_empty(received_param))
         write_fmt(w, ";" STR_FMT "=\"" STR_FMT "\"", STR_ARG(received_param),

@@ -20,13 +20,23 @@ enum err registrar_refuse(struct saving *saving, unsigned status, const char *re
 
 /* ---- reading the request ---- */
 
+uint32_t registrar_methods(struct str list)
+{
+    uint32_t methods = 0;
+    struct str one;
+
+    while (sip_list_next(&list, &one))
+        methods |= UINT32_C(1) << sip_method_find(one);
+    return methods;
+}
+
 static uint32_t allowed_methods(const struct sip_msg *msg)
 {
     struct sip_values values = sip_values_of(msg, SIP_HDR_ALLOW);
     uint32_t methods = 0;
 
     while (sip_values_next(&values))
-        methods |= UINT32_C(1) << sip_method_find(values.value);
+        methods |= registrar_methods(values.value);
     return methods ? methods : UINT32_MAX;
 }
 

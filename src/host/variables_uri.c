@@ -439,7 +439,7 @@ static enum err get_branch(const struct variable_use *use, struct value *out)
     if (str_eq(what, STR("path")))
         return give_text_or_null(out, target->path);
     if (str_eq(what, STR("q")))
-        return give_int(out, target->q);
+        return target->q < 0 ? give_null(out) : give_int(out, target->q);
     if (str_eq(what, STR("send_socket")))
         return give_socket(use, target, out);
     if (str_eq(what, STR("flags")))

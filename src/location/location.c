@@ -95,8 +95,7 @@ static void restore_over(struct location *location, struct shard *shard, struct 
                          struct slot *fresh)
 {
     ruid_replace(location, old, fresh);
-    shard_leave(location, shard, old);
-    shard_enter(location, shard, fresh);
+    shard_replace(location, shard, old, fresh);
 }
 
 /* With the shard locked and the AoR there. */

@@ -293,7 +293,7 @@ static struct binding describe(const struct plan *plan, const struct step *step,
         .cseq = update->cseq,
         .flags = update->flags,
         .cflags = update->cflags,
-        .methods = update->methods,
+        .methods = step->contact->methods ? step->contact->methods : update->methods,
         .reg_id = step->contact->reg_id,
         .is_volatile = update->is_volatile,
         .q = step->contact->q,
@@ -364,11 +364,19 @@ static void outcome_insert(struct plan *plan, struct slot *slot)
     plan->outcome_count++;
 }
 
-static bool will_stay(const struct plan *plan, const struct slot *slot)
+static bool keeps_place(const struct step *step)
+{
+    return step->kind == STEP_UPDATE && slot_keeps_place(step->fresh, step->target);
+}
+
+/* What will be where the slot is; NULL: nothing. */
+static struct slot *heir_of(const struct plan *plan, struct slot *slot)
 {
     const struct step *step = find_step(plan, slot);
 
-    return !step || step->kind == STEP_NOTHING;
+    if (!step || step->kind == STEP_NOTHING)
+        return slot;
+    return keeps_place(step) ? step->fresh : NULL;
 }
 
 static enum err gather_outcome(struct plan *plan)
@@ -378,11 +386,13 @@ static enum err gather_outcome(struct plan *plan)
     plan->outcome = arena_alloc(plan->arena, slots_max * sizeof *plan->outcome);
     if (!plan->outcome)
         return ERR_NOMEM;
-    for (struct slot *slot = plan->aor ? plan->aor->first : NULL; slot; slot = slot->next)
-        if (will_stay(plan, slot))
-            plan->outcome[plan->outcome_count++] = slot;
+    for (struct slot *slot = plan->aor ? plan->aor->first : NULL; slot; slot = slot->next) {
+        struct slot *heir = heir_of(plan, slot);
+        if (heir)
+            plan->outcome[plan->outcome_count++] = heir;
+    }
     for (unsigned i = 0; i < plan->step_count; i++)
-        if (plan->steps[i].fresh)
+        if (plan->steps[i].fresh && !keeps_place(&plan->steps[i]))
             outcome_insert(plan, plan->steps[i].fresh);
     return ERR_NONE;
 }
@@ -398,8 +408,7 @@ static void commit_insert(struct plan *plan, struct step *step)
 static void commit_update(struct plan *plan, struct step *step)
 {
     ruid_replace(plan->location, step->target, step->fresh);
-    shard_leave(plan->location, plan->shard, step->target);
-    shard_enter(plan->location, plan->shard, step->fresh);
+    shard_replace(plan->location, plan->shard, step->target, step->fresh);
     shard_report(plan->location, BINDING_UPDATED, step->fresh);
 }
 

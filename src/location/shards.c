@@ -300,13 +300,25 @@ void shard_report(struct location *location, enum location_event event, const st
         watchers->entries[i].watch(watchers->entries[i].context, event, &binding);
 }
 
-void shard_enter(struct location *location, struct shard *shard, struct slot *slot)
+static void count_in(struct location *location, struct shard *shard, struct slot *slot)
 {
-    slot_link(slot);
     link_add(location, slot);
     shard->bindings++;
     shard->bytes += slot_cost(slot);
     atomic_fetch_add_explicit(&location->bindings, 1, memory_order_relaxed);
+}
+
+void shard_enter(struct location *location, struct shard *shard, struct slot *slot)
+{
+    slot_link(slot);
+    count_in(location, shard, slot);
+}
+
+void shard_replace(struct location *location, struct shard *shard, struct slot *old, struct slot *fresh)
+{
+    slot_link_in_place_of(fresh, old);
+    shard_leave(location, shard, old);
+    count_in(location, shard, fresh);
 }
 
 void shard_leave(struct location *location, struct shard *shard, struct slot *slot)

@@ -159,7 +159,9 @@ void shard_prune(struct shard *shard, struct aor *aor);
 void shard_expire(struct location *location, struct shard *shard, struct aor *aor, msec now);
 /* Links a new binding into its AoR and counts it. */
 void shard_enter(struct location *location, struct shard *shard, struct slot *slot);
-/* The opposite, without a word to anyone; the slot is freed. */
+/* A new state of a binding: the old slot is freed. */
+void shard_replace(struct location *location, struct shard *shard, struct slot *old, struct slot *fresh);
+/* The opposite of entering, without a word to anyone; the slot is freed. */
 void shard_leave(struct location *location, struct shard *shard, struct slot *slot);
 /* Reports the binding as removed, and removes it; the AoR stays. */
 void shard_drop(struct location *location, struct shard *shard, struct slot *slot,
@@ -199,10 +201,14 @@ bool slot_is_over(const struct slot *slot, msec now);
 /* Bytes that the system spends on a block of this many. */
 size_t block_cost(size_t size);
 size_t slot_cost(const struct slot *slot);
-/* Does a come before b in the order of location_find()? */
+/* Does a come before b in the order of location_find()? Otherwise the one that was there first does. */
 bool slot_precedes(const struct slot *a, const struct slot *b);
+/* A refreshed binding stays where it was, unless its q is another. */
+bool slot_keeps_place(const struct slot *slot, const struct slot *old);
 /* Links the slot into its AoR where the order wants it. */
 void slot_link(struct slot *slot);
+/* The same for one that the old one, which is still linked, gives way to. */
+void slot_link_in_place_of(struct slot *slot, struct slot *old);
 void slot_unlink(struct slot *slot);
 
 /* Copies views with all their texts into one piece of the arena. */

@@ -127,9 +127,7 @@ size_t slot_cost(const struct slot *slot)
 
 bool slot_precedes(const struct slot *a, const struct slot *b)
 {
-    if (a->q != b->q)
-        return a->q > b->q;
-    return a->updated_at > b->updated_at;
+    return a->q > b->q;
 }
 
 void slot_link(struct slot *slot)
@@ -140,6 +138,21 @@ void slot_link(struct slot *slot)
         link = &(*link)->next;
     slot->next = *link;
     *link = slot;
+}
+
+bool slot_keeps_place(const struct slot *slot, const struct slot *old)
+{
+    return slot->q == old->q;
+}
+
+void slot_link_in_place_of(struct slot *slot, struct slot *old)
+{
+    if (slot_keeps_place(slot, old)) {
+        slot->next = old->next;
+        old->next = slot;
+    } else {
+        slot_link(slot);
+    }
 }
 
 void slot_unlink(struct slot *slot)
