@@ -59,6 +59,20 @@ enum verdict registrar_free(struct call *call)
     return VERDICT_TRUE;
 }
 
+enum err registrar_show(const struct registrar *registrar, struct request *request, struct str name,
+                        struct binding *binding)
+{
+    struct registrar_note *note = arena_zalloc(&request->arena, sizeof *note);
+    struct profile *profile = arena_zalloc(&request->arena, sizeof *profile);
+
+    if (!note || !profile)
+        return ERR_NOMEM;
+    *profile = (struct profile){ .name = name, .aor = binding->aor, .bindings = binding, .count = 1 };
+    note->profiles = profile;
+    request->slots[registrar->slot] = note;
+    return ERR_NONE;
+}
+
 /* ---- $ulc ---- */
 
 struct fact {

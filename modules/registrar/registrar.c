@@ -253,7 +253,21 @@ static enum err start(struct module *module)
         err = module_variable(module, registrar->aor_avp, &registrar->aor_var);
     if (!err)
         err = registrar_prepare_extended(module);
-    return err;
+    return err ? err : registrar_watch_expired(registrar, server);
+}
+
+static void stop(struct module *module)
+{
+    registrar_unwatch_expired(module_state(module), module_server(module));
+}
+
+static void on_tick(struct module *module, struct worker *worker, unsigned index, unsigned count,
+                    msec now)
+{
+    (void)index;
+    (void)count;
+    (void)now;
+    registrar_tell_expired(module_state(module), worker);
 }
 
 static const char *const needs[] = { "usrloc", NULL };
@@ -267,6 +281,8 @@ CULVERT_MODULE = {
     .functions = functions,
     .variables = variables,
     .params = params,
+    .hooks = { .on_tick = on_tick },
     .start = start,
     .changed = tell_settings,
+    .stop = stop,
 };

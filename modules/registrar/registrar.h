@@ -69,6 +69,7 @@ struct registrar {
     int64_t xavp_rcd_mask;
     const struct variable_ref *settings[EXTENDED_SETTINGS], *facts[EXTENDED_FACTS];
     unsigned slot;
+    struct expired_queue *expired;
 };
 
 /* What the module keeps with a request. */
@@ -177,3 +178,13 @@ void registrar_tell_extended(const struct registrar *registrar, struct run *run,
 enum verdict registrar_fetch(struct call *call);
 enum verdict registrar_free(struct call *call);
 enum err registrar_get_ulc(const struct variable_use *use, struct value *out);
+
+/* The same for one binding, which lives as long as the request. */
+MUST_USE enum err registrar_show(const struct registrar *registrar, struct request *request,
+                                 struct str name, struct binding *binding);
+
+/* expired.c: event_route[usrloc:contact-expired] */
+MUST_USE enum err registrar_watch_expired(struct registrar *registrar, struct server *server);
+void registrar_unwatch_expired(struct registrar *registrar, struct server *server);
+/* On a tick of any worker. */
+void registrar_tell_expired(const struct registrar *registrar, struct worker *worker);

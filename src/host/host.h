@@ -207,6 +207,7 @@ struct worker {
     struct dialogs *dialogs;
     struct request *dialog_cause; /* what is just telling a dialog something; NULL: nothing */
     struct timer tick;
+    bool has_begun; /* has run its first event route */
     struct waiting *waiting; /* runs that let time pass */
     uint64_t txn_told[TXN_COUNTERS]; /* what this worker has added to the server's txn_count */
     void *owner; /* who runs it: set by the daemon, or by a test */

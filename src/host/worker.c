@@ -412,11 +412,20 @@ static void run_reply_route(struct worker *worker, struct request *holder)
 
 /* ---- entry points ---- */
 
+static enum err set_source(struct request *request, void *context)
+{
+    request->source = *(const struct flow *)context;
+    return ERR_NONE;
+}
+
+/* event_route[core:receive-parse-error] gets to know who sent it, not what it was. */
 static void count_malformed(struct worker *worker, const struct flow *source,
                             const struct sip_fault *fault)
 {
     char text[FLOW_TEXT_MAX];
+    struct flow copy = *source;
 
+    worker_run_event(worker, STR("core:receive-parse-error"), set_source, &copy);
     counter_add(worker->server->count.malformed, 1);
     log_debug("malformed message from %s: %s", flow_text(source, text), fault->what);
 }
@@ -506,6 +515,33 @@ void worker_run_event(struct worker *worker, struct str name, worker_prepare_fn 
     if (run)
         run_start(run, route, event_route_done);
     request_unref(request);
+}
+
+/* event_route[tm:local-response]: a final response to a request of our own. */
+static void on_local_response(void *context, const struct sip_msg *response)
+{
+    struct worker *worker = context;
+    uint16_t route = program_route(worker->script->edition->program, STAGE_EVENT, STR("tm:local-response"));
+    static const struct flow nowhere = { .socket = SOCKET_ANY };
+    struct request *holder;
+    struct run *run;
+
+    if (route == ROUTE_NONE || !(holder = worker_make_request(worker, &nowhere, response->bytes)))
+        return;
+    run = run_create(worker, holder, STAGE_CORE_REPLY, holder->msg, &holder->source);
+    if (run)
+        run_start(run, route, event_route_done);
+    request_unref(holder);
+}
+
+/* event_route[core:worker-one-init]: before all else that the first worker does. */
+static void begin(struct worker *worker)
+{
+    if (worker->has_begun)
+        return;
+    worker->has_begun = true;
+    if (worker->index == 0)
+        worker_run_event(worker, STR("core:worker-one-init"), NULL, NULL);
 }
 
 /* 400-class replies for what can be answered; everything else is dropped and counted. */
@@ -606,6 +642,7 @@ void worker_receive(struct worker *worker, const struct flow *flow, struct str b
 {
     if (is_keepalive(bytes))
         return;
+    begin(worker);
     if (!is_stream && stun_is_like(bytes)) {
         answer_stun(worker, flow, bytes);
         return;
@@ -631,6 +668,7 @@ static void on_tick_timer(struct timer *timer)
     timer_start(&worker->wheel, timer, worker->wheel.now + TICK_INTERVAL, on_tick_timer);
     worker_take_script(worker);
     txn_counters_tell(worker);
+    begin(worker);
     hooks_tick(worker, worker->wheel.now);
     arena_fini(&worker->scratch);
 }
@@ -696,6 +734,7 @@ static enum err create_layers(struct worker *worker)
         .on_branch = on_branch,
         .on_branch_ready = on_branch_ready,
         .is_refused = is_refused,
+        .on_local_response = on_local_response,
         .on_reply = on_reply,
         .on_failure = on_failure,
         .on_branch_failure = on_branch_failure,
@@ -738,7 +777,7 @@ enum err worker_create(struct server *server, unsigned index, struct outside *ou
         worker_destroy(worker);
         return err;
     }
-    timer_start(&worker->wheel, &worker->tick, now + TICK_INTERVAL, on_tick_timer);
+    timer_start(&worker->wheel, &worker->tick, now, on_tick_timer);
     if (index < SERVER_WORKERS_MAX)
         server->workers[index] = worker;
     *out = worker;

@@ -35,6 +35,8 @@ struct proxy_user {
     void (*on_branch)(void *context, struct branch *branch);
     /* The branch's flow is known, nothing is written yet. 0, or a status that the branch fails with. */
     unsigned (*on_branch_ready)(void *context, struct branch *branch);
+    /* A final response to a request of our own, before who sent it hears of it. May be NULL. */
+    void (*on_local_response)(void *context, const struct sip_msg *response);
     /* It must not go down branch->flow; the next address is tried, or else the branch fails with 473. May be NULL. */
     bool (*is_refused)(void *context, const struct branch *branch);
     /*

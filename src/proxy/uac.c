@@ -152,10 +152,13 @@ static void ask_free(struct ask *ask)
 
 static void finish(struct ask *ask, unsigned status, const struct sip_msg *response)
 {
+    const struct proxy_user *user = &ask->proxy->user;
     uac_done_fn *done = ask->done;
     void *context = ask->context;
 
     ask_free(ask);
+    if (response && user->on_local_response)
+        user->on_local_response(user->context, response);
     if (done)
         done(context, status, response);
 }
