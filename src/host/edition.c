@@ -51,6 +51,8 @@ static void set_budget(struct edition *edition)
 
 static void destroy(struct edition *edition)
 {
+    if (edition->count)
+        counter_add(edition->count, -1);
     program_unref(edition->program);
     arena_fini(&edition->arena);
     if (edition->owns_settings) {
@@ -82,6 +84,13 @@ enum err edition_create(const struct script_host *host, struct program *program,
     set_budget(edition);
     *out = edition;
     return ERR_NONE;
+}
+
+void edition_enter(struct edition *edition, unsigned number, struct counter *count)
+{
+    edition->number = number;
+    edition->count = count;
+    counter_add(count, 1);
 }
 
 struct edition *edition_ref(struct edition *edition)

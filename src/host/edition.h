@@ -13,8 +13,7 @@
 #include "host/settings.h"
 #include "script/script.h"
 
-struct server;
-struct worker;
+struct counter;
 
 enum {
     DIALOG_MOMENTS = DIALOG_FAILED + 1,
@@ -23,6 +22,7 @@ enum {
 struct edition {
     atomic_uint refs;
     unsigned number;           /* counted from 1 */
+    struct counter *count;     /* of all that there are; NULL: not entered yet */
     struct program *program;
     struct settings *settings; /* what the file says; the first edition's are the server's */
     bool owns_settings;
@@ -51,6 +51,9 @@ MUST_USE enum err edition_create(const struct script_host *host, struct program 
 MUST_USE enum err edition_copy_profile(struct edition_copy *copy, script_clock_fn *clock,
                                        void *context);
 void edition_copy_stop_profile(struct edition_copy *copy);
+
+/* Gives it its number, and counts it while it lives. */
+void edition_enter(struct edition *edition, unsigned number, struct counter *count);
 
 struct edition *edition_ref(struct edition *edition);
 void edition_unref(struct edition *edition);

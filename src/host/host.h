@@ -151,6 +151,7 @@ struct server {
             *media_timeouts, *media_exhausted, *media_limits, *unmatched, *asked;
         struct counter *dialogs_active, *dialogs_early, *dialogs_processed, *dialogs_expired,
             *dialogs_failed, *dialogs_refused, *out_of_order;
+        struct counter *script_reloads, *script_editions;
     } count;
     struct counter *txn_count[TXN_COUNTERS]; /* of all workers together, a tick old at most */
     struct log_gate media_warnings;

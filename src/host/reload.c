@@ -181,7 +181,7 @@ static enum err read_script(struct reload *reload)
         return err;
     }
     reload->reading.settings = NULL; /* the edition's now */
-    reload->edition->number = server->edition->number + 1;
+    edition_enter(reload->edition, server->edition->number + 1, server->count.script_editions);
     return ERR_NONE;
 }
 
@@ -337,6 +337,7 @@ static void publish(struct reload *reload)
         if (server->workers[i])
             hand_over(reload, server->workers[i], i);
     reload->report->edition = server->edition->number;
+    counter_add(server->count.script_reloads, 1);
 }
 
 static enum err run(struct reload *reload)

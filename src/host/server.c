@@ -29,6 +29,8 @@ static enum err make_core_counters(struct server *server)
         { "media_timeouts", &count->media_timeouts },
         { "media_exhausted", &count->media_exhausted },
         { "media_limits", &count->media_limits },
+        { "script_reloads", &count->script_reloads },
+        { "script_editions", &count->script_editions },
     };
     enum err err = ERR_NONE;
 
@@ -146,7 +148,7 @@ enum err server_load(struct server *server, const char *path, const struct str *
     if (err)
         program_unref(program);
     else
-        server->edition->number = 1;
+        edition_enter(server->edition, 1, server->count.script_editions);
     return err;
 }
 

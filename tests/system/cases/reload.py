@@ -4,8 +4,8 @@ import signal
 import subprocess
 import time
 
-from rig.call import is_idle
 from rig.case import equal, case, matches, true
+from rig.rig import CONFIGS
 from rig.sipp import Sipp
 from rig.wait import wait_until
 from cases.calls import CALLEE, CALLER, SHORT_TIMERS, idle_stats, register_callee, start_callee
@@ -52,6 +52,16 @@ def of_a_better_script(rig):
 
 
 @case()
+def of_the_same_script(rig):
+    """Nothing is told of a file that says what it said before: each configuration that we ship."""
+    for config in CONFIGS:
+        server = rig.server(config)
+        told = server.ask('reload')
+        equal((told['edition'], told['changed'], told['at the next start']), (2, [], []), config)
+        server.stop()
+
+
+@case()
 def of_a_bad_script(rig):
     """All messages come back, the exit code tells, and nothing changes."""
     server = rig.server()
@@ -66,6 +76,36 @@ def of_a_bad_script(rig):
     server.script.unlink()
     done = ctl(rig, server, 'reload')
     matches(done.stderr, r'script0\.cfg cannot be read.*No such file', 'message without a file')
+
+
+@case()
+def with_its_command_line(rig):
+    """What the command line said is said again, wherever the server has gone since."""
+    script = 'loadmodule "sl"\nrequest_route {\n#!ifdef FRIENDLY\n\tsl_send_reply("404", "Sorry");\n#!endif\n}\n'
+    there = ['sh', '-c', 'cd "$0" && exec "$@"', rig.folder]
+    switches = ['-A', 'FRIENDLY', '-w', rig.make_folder('elsewhere')]
+    server = rig.server('#!KAMAILIO\n' + script, *switches, wrapper=there, start=False)
+    server.command[server.command.index('-f') + 1] = server.script.name  # relative to where it starts
+    server.control.path = str(rig.folder / 'elsewhere' / 'culvert.sock')
+    server.start()
+    equal(reason_of(rig), 'Sorry', 'reason')
+    write(server, '"Sorry"', '"Very sorry"')
+    equal(server.ask('reload')['at the next start'], [], 'what waits for a start')
+    equal(reason_of(rig), 'Very sorry', 'reason after the reload')
+
+
+@case()
+def from_all_sides(rig):
+    """Signals and commands at once: one reload after the other, and the last one counts."""
+    server = rig.server()
+    editions = []
+    for number in range(20):
+        server.process.send_signal(signal.SIGHUP)
+        editions.append(server.ask('reload')['edition'])
+    equal(editions, sorted(set(editions)), 'editions')
+    write(server, '"404", "Not Found"', '"404", "Moved On"')
+    server.ask('reload')
+    equal(reason_of(rig), 'Moved On', 'reason')
 
 
 @case()
@@ -134,5 +174,5 @@ def under_calls(rig):
     wait_until('no descriptor more than before', lambda: server.descriptors() <= before['descriptors'])
     for name in ('core.dropped', 'core.malformed', 'core.unmatched_responses'):
         equal(after[name], 0, name)
-    server.wait_for('no media left', is_idle)
+    server.wait_for('one edition left', lambda stats: stats['core.script_editions'] == 1)
     return f'{editions.count} reloads; resident {before["rss"] >> 20} MiB, then {after["rss"] >> 20} MiB'
