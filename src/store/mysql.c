@@ -79,7 +79,6 @@ static bool is_fatal(unsigned code)
            code == ER_NET_READ_ERROR || code == ER_CONNECTION_KILLED;
 }
 
-/* A farewell on a socket that nobody reads could block. */
 void mysql_drop(struct mysql *mysql)
 {
     MYSQL *handle = mysql->handle;
@@ -87,8 +86,8 @@ void mysql_drop(struct mysql *mysql)
     mysql->base.is_up = false;
     if (!handle)
         return;
-    if (mysql_get_socket(handle) != MARIADB_INVALID_SOCKET)
-        shutdown(mysql_get_socket(handle), SHUT_RDWR);
+    if (mysql->given_up && mysql_get_socket(handle) != MARIADB_INVALID_SOCKET)
+        shutdown(mysql_get_socket(handle), SHUT_RDWR); /* a farewell could block */
     prepared_forget_all(&mysql->prepared, &mysql->base);
     mysql_close(handle);
     mysql->handle = NULL;

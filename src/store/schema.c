@@ -4,17 +4,6 @@
 #include <culvert/log.h>
 #include <culvert/writer.h>
 
-enum {
-    INDEXES_MAX = 2,
-};
-
-struct table_schema {
-    struct str name;
-    unsigned version;
-    struct str columns; /* with words of the dialect in braces */
-    struct str indexes[INDEXES_MAX];
-};
-
 /* clang-format off */
 #define ID "{id}"
 #define TEXT(name, size) ", " #name " VARCHAR(" #size ") DEFAULT '' NOT NULL"
@@ -75,7 +64,7 @@ struct table_schema {
     TEXT(dst_user, 64)          \
     TEXT(dst_domain, 128)
 
-static const struct table_schema tables[] = {
+const struct table_schema schema_tables[] = {
     TABLE(version, 1,
         "table_name VARCHAR(32) NOT NULL"
         NUMBER(table_version, 0)
@@ -209,14 +198,11 @@ static const struct table_schema tables[] = {
         TEXT(callid, 128)
         NUMBER(status, 0),
         INDEX(silo, account, "username, domain")),
+    { { 0 }, 0, { 0 }, { { 0 } } },
 };
 /* clang-format on */
 
 /* --- texts --- */
-
-enum {
-    SQL_MAX = 4096,
-};
 
 static struct str find_word(const struct dialect *dialect, struct str name)
 {
@@ -227,8 +213,7 @@ static struct str find_word(const struct dialect *dialect, struct str name)
     return word->text;
 }
 
-/* "{time}" becomes what the dialect has for it. */
-static void write_in_dialect(struct writer *w, const struct dialect *dialect, struct str text)
+void schema_write(struct writer *w, const struct dialect *dialect, struct str text)
 {
     struct str before, name, rest;
 
@@ -239,7 +224,7 @@ static void write_in_dialect(struct writer *w, const struct dialect *dialect, st
     write_str(w, text);
 }
 
-static enum err run_text(struct connection *connection, struct writer *w)
+enum err schema_run(struct connection *connection, const struct writer *w)
 {
     struct query query;
     enum err err = writer_finish(w, &query.sql);
@@ -276,14 +261,14 @@ static enum err create_indexes(struct connection *connection, const struct table
 static enum err create_table(struct connection *connection, const struct table_schema *table)
 {
     const struct dialect *dialect = connection->database->driver->dialect;
-    char buffer[SQL_MAX];
+    char buffer[SCHEMA_SQL_MAX];
     struct writer w = writer_over(buffer, sizeof buffer);
     enum err err;
 
     write_fmt(&w, "CREATE TABLE " STR_FMT " (", STR_ARG(table->name));
-    write_in_dialect(&w, dialect, table->columns);
-    write_in_dialect(&w, dialect, STR("){end}"));
-    if ((err = run_text(connection, &w)))
+    schema_write(&w, dialect, table->columns);
+    schema_write(&w, dialect, STR("){end}"));
+    if ((err = schema_run(connection, &w)))
         return err;
     if ((err = create_indexes(connection, table)))
         return err;
@@ -307,8 +292,8 @@ static enum err create_missing(struct connection *connection)
 {
     enum err err;
 
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-        if ((err = create_if_missing(connection, &tables[i])))
+    for (const struct table_schema *table = schema_tables; table->name.len; table++)
+        if ((err = create_if_missing(connection, table)))
             return err;
     return ERR_NONE;
 }

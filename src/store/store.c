@@ -156,6 +156,15 @@ static void give_connection(struct store *store)
         log_error("store: no thread to wait for the database: out of memory");
 }
 
+static void run_at_once(struct store *store, const struct query *query, struct answer *answer)
+{
+    struct lane *lane = queue_lane(&store->queue);
+
+    lock_take(&lane->in_use);
+    lane_run(lane, query, answer, statement_asks(query->sql));
+    give_connection(store);
+}
+
 enum err store_create_schema(struct store *store)
 {
     enum err err;
@@ -167,13 +176,39 @@ enum err store_create_schema(struct store *store)
     return err;
 }
 
-bool store_has_column(struct store *store, struct str table, struct str column)
+enum err store_check_schema(struct store *store, store_tell_fn *tell, void *context)
 {
     enum err err;
     struct connection *connection = take_connection(store, &err);
-    bool has = !err && connection_has_column(connection, table, column);
 
+    if (!err)
+        schema_check(connection, tell, context);
     give_connection(store);
+    return err;
+}
+
+enum err store_migrate_schema(struct store *store, store_tell_fn *tell, void *context)
+{
+    enum err err;
+    struct connection *connection = take_connection(store, &err);
+
+    if (!err)
+        err = schema_migrate(connection, tell, context);
+    give_connection(store);
+    return err;
+}
+
+bool store_has_column(struct store *store, struct str table, struct str column)
+{
+    struct value names[] = { value_of_str(table), value_of_str(column) };
+    struct query query = { store->database.driver->dialect->has_column, names, 2 };
+    struct answer answer;
+    bool has;
+
+    answer_init(&answer);
+    run_at_once(store, &query, &answer);
+    has = answer.result.row_count > 0;
+    answer_fini(&answer);
     return has;
 }
 
@@ -311,15 +346,6 @@ void store_close(struct store *store)
 }
 
 /* --- statements --- */
-
-static void run_at_once(struct store *store, const struct query *query, struct answer *answer)
-{
-    struct lane *lane = queue_lane(&store->queue);
-
-    lock_take(&lane->in_use);
-    lane_run(lane, query, answer, statement_asks(query->sql));
-    give_connection(store);
-}
 
 enum err store_run(struct store *store, struct str sql, const struct value params[],
                    unsigned param_count, store_done_fn *done, void *context)

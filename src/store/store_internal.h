@@ -31,6 +31,12 @@ void store_set_embedded_path(const char *path);
  * for the embedded database and for a new file, culvertctl for others.
  */
 MUST_USE enum err store_create_schema(struct store *store);
+/* What there is to say about a database, in lines. */
+typedef void store_tell_fn(void *context, const char *line);
+
+/* As schema_check() and schema_migrate(), for tools. ERR_IO: it cannot be reached. */
+MUST_USE enum err store_check_schema(struct store *store, store_tell_fn *tell, void *context);
+MUST_USE enum err store_migrate_schema(struct store *store, store_tell_fn *tell, void *context);
 /* Does the database have this table, with this column? For tables that others may have made. */
 bool store_has_column(struct store *store, struct str table, struct str column);
 /* How the SQL of this store is written (store/driver.h). */

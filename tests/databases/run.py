@@ -15,7 +15,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from server import KINDS, missing_programs, servant
+from database_server import KINDS, missing_programs, servant
 
 SKIPPED = 77
 
@@ -24,7 +24,7 @@ def test_server(program, kind, folder):
     server = KINDS[kind](folder / kind)
     try:
         server.create()
-        control = f'{sys.executable} {pathlib.Path(__file__).with_name("server.py")} {kind} {server.folder}'
+        control = f'{sys.executable} {pathlib.Path(__file__).with_name("database_server.py")} {kind} {server.folder}'
         return subprocess.run([program, server.url, control], capture_output=True, text=True)
     finally:
         server.destroy()

@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "databases.h"
+
 enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
@@ -18,7 +20,14 @@ static const char usage[] =
     "  -s SOCKET  control socket of the server (culvert.sock, or $CULVERT_SOCKET)\n"
     "  -j         show the answer as JSON\n"
     "  culvertctl help    lists the commands of the server\n"
-    "  culvertctl reload  reads its script again; when that is bad, nothing changes and the exit code is 1\n";
+    "  culvertctl reload  reads its script again; when that is bad, nothing changes and the exit code is 1\n"
+    "Without a server, by this program itself:\n"
+    "  culvertctl db.create URL          makes the tables that are missing\n"
+    "  culvertctl db.check URL           says how the tables differ from what culvert would make\n"
+    "  culvertctl db.migrate URL         adds tables and columns that are missing\n"
+    "  culvertctl db.import FOLDER URL   copies the text tables of dbtext (db_text) in a folder\n"
+    "  URL is mysql://user:password@host/database, postgres://…, sqlite:///path/to/file.db, or - to\n"
+    "  read it from standard input, so that others do not see the password\n";
 
 static int connect_to(const char *path)
 {
@@ -177,6 +186,8 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
+    if (is_database_command(argv[optind]))
+        return run_database_command(argv + optind, argc - optind);
     answer = ask(path ? path : "culvert.sock", argv + optind, argc - optind);
     if (!answer)
         return EXIT_FAILURE;

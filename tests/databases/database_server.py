@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real database servers for tests: each in a folder of its own, on a free port, as an unprivileged user.
 
-usage: server.py KIND FOLDER COMMAND
+usage: database_server.py KIND FOLDER COMMAND
 
 KIND is postgres or mysql. COMMAND: create, start, kill (as by a power cut), pause, resume, destroy, url.
 """
@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 USER, PASSWORD, DATABASE = 'culvert', "it's a:secret@home", 'sip'
@@ -32,6 +33,16 @@ def servant():
         return {}, None
     nobody = pwd.getpwnam('nobody')
     return {'user': nobody.pw_uid, 'group': nobody.pw_gid, 'extra_groups': []}, nobody
+
+
+def open_to_servant(folder):
+    """The folder, and those above it that are of this run, let the servant through."""
+    if os.geteuid() != 0:
+        return
+    folder = pathlib.Path(folder)
+    while folder != folder.parent and folder != pathlib.Path(tempfile.gettempdir()):
+        os.chmod(folder, folder.stat().st_mode | 0o711)
+        folder = folder.parent
 
 
 def find_program(name):
@@ -173,7 +184,7 @@ class Mysql(Server):
     def fill(self):
         self.run(
             find_program('mariadb-install-db'), '--no-defaults', f'--datadir={self.data}', '--skip-test-db', '--skip-name-resolve',
-            '--auth-root-authentication-method=normal', '--skip-log-bin',
+            '--auth-root-authentication-method=normal', '--skip-log-bin', f'--tmpdir={self.folder}',
         )  # fmt: skip
 
     def command(self):
@@ -182,6 +193,7 @@ class Mysql(Server):
             '--bind-address=127.0.0.1', f'--socket={self.folder}/socket', f'--pid-file={self.folder}/mariadbd.pid',
             '--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=16M', '--max-connections=20',
             '--skip-name-resolve', '--skip-log-bin',
+            f'--tmpdir={self.folder}',  # one server would tidy up after another
         ]  # fmt: skip
 
     def ask(self, sql, database='mysql'):
