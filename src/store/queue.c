@@ -39,6 +39,7 @@ enum err queue_init(struct queue *queue, struct database *database, store_post_f
     outage_init(&queue->outage);
     lock_init(&queue->lock);
     wait_init(&queue->has_work);
+    wait_init(&queue->may_retry);
     wait_init(&queue->is_idle);
     statements_init(&queue->questions);
     statements_init(&queue->writes);
@@ -130,11 +131,19 @@ static enum job choose_job(struct queue_lane *lane, msec now)
     return choose_work(queue);
 }
 
-static msec when_to_look_again(const struct queue_lane *lane, msec now)
+/* One that cannot connect must not take the signal from one that can. */
+static void rest(struct queue_lane *lane, msec now)
 {
-    msec at = lane_ready_at(&lane->lane);
+    struct queue *queue = lane->queue;
+    msec ready_at = lane_ready_at(&lane->lane);
 
-    return at > now ? at : MSEC_NEVER;
+    if (ready_at > now) {
+        wait_until(queue, &queue->may_retry, ready_at);
+        return;
+    }
+    queue->resting++;
+    wait_until(queue, &queue->has_work, MSEC_NEVER);
+    queue->resting--;
 }
 
 /* The one question, or the writes: in a single lane those in front of the next question. */
@@ -162,9 +171,7 @@ static enum job take_job(struct queue_lane *lane, struct statements *out)
 
     lock_take(&queue->lock);
     while ((job = choose_job(lane, now)) == JOB_WAIT) {
-        queue->resting++;
-        wait_until(queue, &queue->has_work, when_to_look_again(lane, now));
-        queue->resting--;
+        rest(lane, now);
         now = clock_monotonic();
     }
     take_statements(queue, job, out);
@@ -245,6 +252,8 @@ static void *work(void *argument)
         else
             connect_again(lane);
         job_done(lane->queue, job);
+        if (!lane->lane.connection->is_up)
+            connect_again(lane); /* now, and not when the next one waits for it */
         if (outage_is_on(&lane->queue->outage))
             fail_waiting(lane->queue, ERR_IO);
     }
@@ -357,6 +366,7 @@ static void end_threads(struct queue *queue)
     lock_take(&queue->lock);
     queue->is_stopping = true;
     pthread_cond_broadcast(&queue->has_work);
+    pthread_cond_broadcast(&queue->may_retry);
     lock_give(&queue->lock);
     for (unsigned i = 0; i < queue->started; i++)
         pthread_join(queue->lanes[i].thread, NULL);
@@ -373,6 +383,7 @@ void queue_fini(struct queue *queue, msec patience)
     for (unsigned i = 0; i < queue->lane_count; i++)
         lane_fini(&queue->lanes[i].lane);
     pthread_cond_destroy(&queue->has_work);
+    pthread_cond_destroy(&queue->may_retry);
     pthread_cond_destroy(&queue->is_idle);
     lock_fini(&queue->lock);
     outage_fini(&queue->outage);

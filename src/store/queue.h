@@ -30,8 +30,9 @@ struct queue {
     struct database *database; /* borrowed */
     store_post_fn *post;
     struct outage outage;
-    struct lock lock; /* of what follows, but not of what is inside of a lane */
-    pthread_cond_t has_work;
+    struct lock lock;         /* of what follows, but not of what is inside of a lane */
+    pthread_cond_t has_work;  /* for lanes that are ready */
+    pthread_cond_t may_retry; /* for those that are not */
     pthread_cond_t is_idle;
     struct statements questions;
     struct statements writes;

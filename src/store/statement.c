@@ -82,8 +82,11 @@ bool text_is_storable(struct str text)
     return true;
 }
 
+/* An empty statement means something among ourselves. */
 static bool is_storable(const struct query *query)
 {
+    if (str_is_empty(query->sql))
+        return false;
     for (unsigned i = 0; i < query->param_count; i++)
         if (query->params[i].has_text && !text_is_storable(query->params[i].text))
             return false;
@@ -99,10 +102,12 @@ enum err query_check(const struct query *query)
         !is_one_of(first_word(query->sql), changing, sizeof changing / sizeof changing[0]))
         return ERR_NONE;
     if (log_gate_pass(&gate, clock_monotonic(), LOG_MSEC))
-        log_error("store: %s", is_good ? "a statement is done for itself: transactions, locks and "
-                                         "settings of a session are not for scripts"
-                                       : "a statement or a value is not UTF-8, or has a NUL in it: "
-                                         "no database takes it");
+        log_error("store: %s",
+                  is_good
+                      ? "a statement is done for itself: transactions, locks and "
+                        "settings of a session are not for scripts"
+                      : "a statement is empty, or it or a value is not UTF-8, or has a NUL in it: "
+                        "no database takes it");
     return is_good ? ERR_DENIED : ERR_SYNTAX;
 }
 

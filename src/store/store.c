@@ -156,12 +156,31 @@ static void give_connection(struct store *store)
         log_error("store: no thread to wait for the database: out of memory");
 }
 
+/* In a transaction of its own: beginning it finds out whether the connection still is one. */
+static void write_at_once(struct lane *lane, const struct query *query, struct answer *answer)
+{
+    struct statement statement = { .query = *query };
+    struct statements waiting, settled;
+
+    answer_init(&statement.answer);
+    statements_init(&waiting);
+    statements_init(&settled);
+    statements_append(&waiting, &statement);
+    lane_write(lane, &waiting, &settled);
+    answer_fini(answer);
+    *answer = statement.answer;
+}
+
 static void run_at_once(struct store *store, const struct query *query, struct answer *answer)
 {
     struct lane *lane = queue_lane(&store->queue);
+    bool asks = statement_asks(query->sql);
 
     lock_take(&lane->in_use);
-    lane_run(lane, query, answer, statement_asks(query->sql));
+    if (asks || store->database.driver->is_embedded)
+        lane_run(lane, query, answer, asks);
+    else
+        write_at_once(lane, query, answer);
     give_connection(store);
 }
 
@@ -394,7 +413,8 @@ enum err store_query(struct store *store, struct worker *worker, struct str sql,
 }
 
 /* A write of nothing: it has its place in the order of writes, and in a transaction. */
-enum err store_settle(struct store *store, struct worker *worker, store_done_fn *done, void *context)
+enum err store_settle(struct store *store, struct worker *worker, store_done_fn *done,
+                      void *context)
 {
     struct query nothing = { .sql = STR("") };
     struct statement *statement;

@@ -4,7 +4,8 @@
 
 usage: database_server.py KIND FOLDER COMMAND
 
-KIND is postgres or mysql. COMMAND: create, start, kill (as by a power cut), pause, resume, destroy, url.
+KIND is postgres or mysql. COMMAND: create, start, kill (as by a power cut), pause, resume, fill and free (its disk),
+destroy, url.
 """
 import contextlib
 import os
@@ -90,7 +91,7 @@ class Server:
         _, owner = servant()
         if owner:
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
-        self.fill()
+        self.prepare()
         self.start()
 
     def start(self):
@@ -138,6 +139,17 @@ class Server:
     def resume(self):
         self.signal_all(signal.SIGCONT)
 
+    def fill(self):
+        """Leaves no room on the disk, which must be a small one."""
+        if not os.path.ismount(self.folder):
+            raise RuntimeError(f'{self.folder} is no disk of its own')
+        with contextlib.suppress(OSError), open(self.folder / 'filler', 'wb', buffering=0) as filler:
+            while True:
+                filler.write(bytes(1 << 16))
+
+    def free(self):
+        (self.folder / 'filler').unlink(missing_ok=True)
+
     def destroy(self):
         if (self.folder / 'pid').exists():
             self.kill()
@@ -148,7 +160,7 @@ class Postgres(Server):
     scheme = 'postgres'
     programs = ('initdb', 'postgres', 'psql')
 
-    def fill(self):
+    def prepare(self):
         (self.folder / 'password').write_text(PASSWORD)
         os.chmod(self.folder / 'password', 0o644)
         self.run(
@@ -159,7 +171,7 @@ class Postgres(Server):
     def command(self):
         return [
             find_program('postgres'), '-D', self.data, '-p', self.port, '-h', '127.0.0.1', '-k', '', '-F',
-            '-c', 'max_connections=20', '-c', 'shared_buffers=16MB', '-c', 'timezone=UTC',
+            '-c', 'max_connections=20', '-c', 'shared_buffers=16MB', '-c', 'max_wal_size=64MB', '-c', 'timezone=UTC',
         ]  # fmt: skip
 
     def ask(self, sql, database='postgres'):
@@ -181,7 +193,7 @@ class Mysql(Server):
     scheme = 'mysql'
     programs = ('mariadb-install-db', 'mariadbd', 'mariadb')
 
-    def fill(self):
+    def prepare(self):
         self.run(
             find_program('mariadb-install-db'), '--no-defaults', f'--datadir={self.data}', '--skip-test-db', '--skip-name-resolve',
             '--auth-root-authentication-method=normal', '--skip-log-bin', f'--tmpdir={self.folder}',
@@ -191,7 +203,7 @@ class Mysql(Server):
         return [
             find_program('mariadbd'), '--no-defaults', f'--datadir={self.data}', f'--port={self.port}',
             '--bind-address=127.0.0.1', f'--socket={self.folder}/socket', f'--pid-file={self.folder}/mariadbd.pid',
-            '--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=16M', '--max-connections=20',
+            '--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=16M', '--innodb-log-file-size=16M', '--max-connections=20',
             '--skip-name-resolve', '--skip-log-bin',
             f'--tmpdir={self.folder}',  # one server would tidy up after another
         ]  # fmt: skip
