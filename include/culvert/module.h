@@ -35,6 +35,7 @@ enum arg_type {
     ARG_FLAGS,   /* the same, 0x… accepted in quotes */
     ARG_STR,     /* text, as written */
     ARG_FMT,     /* text in which variables are expanded */
+    ARG_LINES,   /* the same for lines of a head: what a variable brings stays within its line */
     ARG_RE,      /* a regular expression, compiled with the script: object is a struct regex */
     ARG_VAR,     /* one variable: object for variable_get and variable_set */
     ARG_ROUTE,   /* the name or number of a route of the kind in mod_function.route_stage; number is its index */
@@ -47,7 +48,7 @@ enum {
 
 /* One evaluated argument. */
 struct arg {
-    struct value value; /* ARG_INT, ARG_FLAGS, ARG_ROUTE: number; ARG_STR, ARG_FMT: text */
+    struct value value; /* ARG_INT, ARG_FLAGS, ARG_ROUTE: number; ARG_STR, ARG_FMT, ARG_LINES: text */
     const void *object; /* ARG_RE, ARG_VAR, ARG_CUSTOM */
 };
 

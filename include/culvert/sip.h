@@ -36,6 +36,12 @@ enum sip_method {
 struct str sip_method_name(enum sip_method method);
 /* Methods are case-sensitive (RFC 3261 §7.1). */
 enum sip_method sip_method_find(struct str name);
+/*
+ * "name: value" as one line of a head, in the arena. What scripts and messages have given becomes a
+ * header through this: ERR_SYNTAX when CR, LF or NUL in it would end the line.
+ */
+MUST_USE enum err sip_print_header(struct arena *arena, struct str *line, struct str name,
+                                   struct str value);
 /* The number that scripts know a method by: a bit. Methods without one of their own share the last. */
 uint32_t sip_method_bit(struct str name);
 

@@ -45,6 +45,9 @@ static inline struct value value_of_both(struct str text, int64_t number)
 /* The text of any value: numbers in decimal (in the arena), null as empty. */
 MUST_USE enum err value_to_str(struct arena *arena, const struct value *value, struct str *out);
 
+/* name "=" ( "i:" number | "s:" text ), as first values of variables are written; the text is borrowed. */
+MUST_USE enum err value_parse_named(struct str text, struct str *name, struct value *out);
+
 /*
  * Attribute-value pairs: a stack a name, newest first. Names are text or numbers. They live in the
  * arena of the request that they belong to.

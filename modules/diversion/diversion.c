@@ -13,10 +13,11 @@ static enum verdict add_diversion(struct call *call)
     struct run *run = call->run;
     struct str uri = call->arg_count > 1 ? call->args[1].value.text : run->request->msg->ruri;
     const struct sip_hdr *first = sip_msg_find_name(run->msg, STR("Diversion"), NULL);
-    struct str line;
+    struct str body, line;
 
-    if (str_print(run->arena, &line, "Diversion: <" STR_FMT ">;reason=" STR_FMT STR_FMT "\r\n",
-                  STR_ARG(uri), STR_ARG(call->args[0].value.text), STR_ARG(state->suffix)))
+    if (str_print(run->arena, &body, "<" STR_FMT ">;reason=" STR_FMT STR_FMT, STR_ARG(uri),
+                  STR_ARG(call_text(call, 0)), STR_ARG(state->suffix)) ||
+        sip_print_header(run->arena, &line, STR("Diversion"), body))
         return VERDICT_ERROR;
     return verdict_of(first ? sip_edit_insert(run->edits, run->msg, first->line.ptr, line)
                             : sip_edit_append_hdr(run->edits, run->msg, line));

@@ -155,20 +155,16 @@ enum err pv_set_shared(struct module *module, const struct value *value,
                        const struct script_place *place)
 {
     struct pv *pv = module_state(module);
-    struct str name, type, text;
     struct value initial;
-    int64_t number = 0;
+    struct str name;
     enum err err = pv->shared ? ERR_NONE : shared_vars_create(&pv->shared);
 
     if (err)
         return err;
-    if (!str_split(value->text, '=', &name, &text) || !str_split(text, ':', &type, &text) ||
-        !(str_eq(type, STR("i")) || str_eq(type, STR("s"))) ||
-        (str_eq(type, STR("i")) && str_to_int(text, INT32_MIN, UINT32_MAX, &number))) {
+    if (value_parse_named(value->text, &name, &initial)) {
         script_complain(place, "\"" STR_FMT "\" sets no variable; write name=i:1 or name=s:text",
                         STR_ARG(value->text));
         return ERR_SYNTAX;
     }
-    initial = str_eq(type, STR("i")) ? value_of_int(number) : value_of_str(text);
-    return store(pv->shared, str_trim(name), &initial);
+    return store(pv->shared, name, &initial);
 }

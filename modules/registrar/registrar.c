@@ -11,8 +11,7 @@ static enum verdict add_sock_hdr(struct call *call)
 
     listeners = server_listeners(run_server(run), &count);
     if (run->source.socket >= count ||
-        str_print(run->arena, &line, STR_FMT ": " STR_FMT "\r\n", STR_ARG(call->args[0].value.text),
-                  STR_ARG(listeners[run->source.socket].name)) ||
+        sip_print_header(run->arena, &line, call_text(call, 0), listeners[run->source.socket].name) ||
         sip_edit_append_hdr(run->edits, run->msg, line))
         return VERDICT_ERROR;
     return VERDICT_TRUE;

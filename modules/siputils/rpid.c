@@ -17,12 +17,13 @@ enum verdict append_rpid_hf(struct call *call)
     struct str suffix = call->arg_count > 1 ? call_text(call, 1) : rpid->suffix;
     struct run *run = call->run;
     struct value identity;
-    struct str line;
+    struct str body, line;
 
     if (!rpid->variable || variable_get(run, rpid->variable, &identity) || value_is_null(&identity))
         return VERDICT_FALSE;
-    if (str_print(run->arena, &line, "Remote-Party-ID: " STR_FMT STR_FMT STR_FMT "\r\n",
-                  STR_ARG(prefix), STR_ARG(identity.text), STR_ARG(suffix)))
+    if (str_print(run->arena, &body, STR_FMT STR_FMT STR_FMT, STR_ARG(prefix),
+                  STR_ARG(identity.text), STR_ARG(suffix)) ||
+        sip_print_header(run->arena, &line, STR("Remote-Party-ID"), body))
         return VERDICT_ERROR;
     return verdict_of(sip_edit_append_hdr(run->edits, run->msg, line));
 }

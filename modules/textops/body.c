@@ -14,7 +14,7 @@ static enum err set_content_type(struct run *run, struct str type)
 
     if (hdr)
         return edit_replace(run, hdr->value, type);
-    if (str_print(run->arena, &line, "Content-Type: " STR_FMT "\r\n", STR_ARG(type)))
+    if (sip_print_header(run->arena, &line, STR("Content-Type"), type))
         return ERR_NOMEM;
     return sip_edit_append_hdr(run->edits, run->msg, line);
 }
@@ -29,7 +29,8 @@ static enum err put_body(struct run *run, struct str body)
 
 enum err body_replace(struct run *run, struct str body, struct str type)
 {
-    enum err err = str_is_empty(type) ? ERR_SYNTAX : set_content_type(run, type);
+    bool is_type = type.len && !str_has_line_break(type);
+    enum err err = is_type ? set_content_type(run, type) : ERR_SYNTAX;
 
     return err ? err : put_body(run, body);
 }

@@ -38,8 +38,7 @@ static enum verdict add_header(struct call *call, struct str name, const char *a
 {
     struct run *run = call->run;
     struct str line;
-    enum err err = str_print(run->arena, &line, STR_FMT ": " STR_FMT "\r\n", STR_ARG(name),
-                             STR_ARG(call->args[1].value.text));
+    enum err err = sip_print_header(run->arena, &line, name, call_text(call, 1));
 
     if (err)
         return VERDICT_ERROR;

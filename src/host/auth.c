@@ -373,6 +373,8 @@ static enum err challenge_line(const struct run *run, const struct auth_challeng
     bool is_named = auth_of(run)->rules.names_algorithm;
     struct str qop = challenge->qop;
 
+    if (str_has_line_break(challenge->realm) || str_has_line_break(qop))
+        return ERR_SYNTAX;
     return str_print(run->arena, out,
                      STR_FMT STR_FMT ": Digest realm=\"" STR_FMT "\", nonce=\"" STR_FMT
                              "\"%s" STR_FMT "%s%s%s%s\r\n",

@@ -114,7 +114,10 @@ enum err edition_copy_create(struct edition *edition, struct edition_copy **out)
     if (!copy)
         return ERR_NOMEM;
     copy->locals.vars = calloc(program_var_count(edition->program) + 1, sizeof *copy->locals.vars);
-    if (!copy->locals.vars) {
+    if (!copy->locals.vars || script_vars_init(edition->program, copy->locals.vars)) {
+        if (copy->locals.vars)
+            script_vars_fini(copy->locals.vars, program_var_count(edition->program));
+        free(copy->locals.vars);
         free(copy);
         return ERR_NOMEM;
     }

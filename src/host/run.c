@@ -122,9 +122,7 @@ enum err run_set_reply_body(struct run *run, struct str body, struct str type)
 
     if (str_is_empty(body) || str_is_empty(type))
         return ERR_SYNTAX;
-    err = str_print(&request->arena, &line, "Content-Type: " STR_FMT "\r\n", STR_ARG(type));
-    if (!err && !sip_are_header_lines(line))
-        err = ERR_SYNTAX;
+    err = sip_print_header(&request->arena, &line, STR("Content-Type"), type);
     if (err || (err = str_copy(&request->arena, body, &kept)))
         return err;
     request->reply_body = kept;

@@ -210,6 +210,15 @@ enum err script_place_subst(const struct script_place *place, struct str text,
 
 /* ---- replacing ---- */
 
+/* Variables bring no line ends into a head. */
+static bool may_be_written(const struct run *run, struct str replaced, struct str text)
+{
+    const struct sip_msg *msg = run->msg;
+    bool is_in_head = msg && replaced.ptr >= msg->head.ptr && replaced.ptr < msg->head.ptr + msg->head.len;
+
+    return !is_in_head || !str_has_line_break(text);
+}
+
 static enum err write_replacement(struct writer *w, struct run *run, const struct subst *subst,
                                   const struct str groups[REGEX_GROUPS])
 {
@@ -220,6 +229,8 @@ static enum err write_replacement(struct writer *w, struct run *run, const struc
 
         if (err)
             return err;
+        if (piece->format && !may_be_written(run, groups[0], text))
+            return ERR_SYNTAX;
         write_str(w, text);
     }
     return ERR_NONE;

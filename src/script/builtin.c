@@ -25,7 +25,7 @@ static struct var_slot *add_slot(struct unit *unit, struct str name)
     if (!slot ||
         !unit_reserve(unit, unit->keep, &program->vars, program->var_count, sizeof *program->vars))
         return NULL;
-    *slot = (struct var_slot){ unit_copy(unit, unit->keep, name), program->var_count };
+    *slot = (struct var_slot){ .name = unit_copy(unit, unit->keep, name), .index = program->var_count };
     program->vars[program->var_count++] = slot;
     return slot;
 }
@@ -100,6 +100,35 @@ static enum err set_var(const struct variable_use *use, const struct value *valu
     struct value *var = var_of(use);
 
     return var ? copy_into(var, value) : ERR_NOT_FOUND;
+}
+
+void builtin_set_first(struct unit *unit, struct span span, struct str text)
+{
+    struct var_slot *slot;
+    struct value first;
+    struct str name;
+
+    if (value_parse_named(text, &name, &first)) {
+        report_error(unit, span, "\"" STR_FMT "\" sets no variable; write name=i:1 or name=s:text",
+                     STR_ARG(text));
+        return;
+    }
+    slot = find_slot(unit->program, name);
+    if (!slot && !(slot = add_slot(unit, name)))
+        return;
+    slot->first = first;
+    if (first.has_text)
+        slot->first.text = unit_copy(unit, unit->keep, first.text);
+}
+
+enum err script_vars_init(const struct program *program, struct value *vars)
+{
+    enum err err = ERR_NONE;
+
+    for (unsigned i = 0; i < program->var_count && !err; i++)
+        if (!value_is_null(&program->vars[i]->first))
+            err = copy_into(&vars[program->vars[i]->index], &program->vars[i]->first);
+    return err;
 }
 
 void script_vars_carry(const struct program *from, const struct value *vars,

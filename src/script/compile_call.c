@@ -129,7 +129,7 @@ static void use_text(struct argument *a, struct str text)
 }
 
 /* A text with variables: made at each call. */
-static void use_format(struct argument *a, struct str text)
+static void use_format(struct argument *a, enum opcode op, struct str text)
 {
     const struct format *format = format_compile(a->b->unit, a->expr->span, text);
 
@@ -139,7 +139,7 @@ static void use_format(struct argument *a, struct str text)
         use_text(a, text);
         return;
     }
-    build_emit(a->b, OP_FORMAT, 0, 0, build_format(a->b, format));
+    build_emit(a->b, op, 0, 0, build_format(a->b, format));
     a->out->is_on_stack = true;
 }
 
@@ -174,7 +174,7 @@ static void take_number(struct argument *a)
     if (expr->kind != EXPR_NUMBER && !parse_number(expr->text, &number)) {
         flag = unit_find_flag(a->b->unit, expr->text);
         if (!flag && str_find_char(expr->text, '$')) {
-            use_format(a, expr->text);
+            use_format(a, OP_FORMAT, expr->text);
             if (a->out->is_on_stack)
                 build_emit(a->b, OP_TO_INT, 0, 0, 0);
             return;
@@ -200,7 +200,15 @@ static void take_text(struct argument *a)
 static void take_format(struct argument *a)
 {
     if (a->expr->kind == EXPR_TEXT)
-        use_format(a, a->expr->text);
+        use_format(a, OP_FORMAT, a->expr->text);
+    else
+        take_text(a);
+}
+
+static void take_lines(struct argument *a)
+{
+    if (a->expr->kind == EXPR_TEXT || a->expr->kind == EXPR_VARIABLE)
+        use_format(a, OP_FORMAT_LINES, a->expr->text);
     else
         take_text(a);
 }
@@ -305,7 +313,7 @@ static void take_custom(struct argument *a)
 static argument_fn *const argument_kinds[] = {
     [ARG_INT] = take_number,  [ARG_FLAGS] = take_number,  [ARG_STR] = take_text,
     [ARG_FMT] = take_format,  [ARG_RE] = take_regex,      [ARG_VAR] = take_variable,
-    [ARG_ROUTE] = take_route, [ARG_CUSTOM] = take_custom,
+    [ARG_ROUTE] = take_route, [ARG_CUSTOM] = take_custom, [ARG_LINES] = take_lines,
 };
 
 static void build_argument(struct argument *a)

@@ -138,7 +138,29 @@ static enum err join_texts(struct arena *arena, const struct str *texts, unsigne
     return ERR_NONE;
 }
 
-enum err format_text(struct run *run, const struct format *format, struct str *out)
+static bool ends_line(struct str text)
+{
+    return text.len && text.ptr[text.len - 1] == '\n';
+}
+
+/* "X-A: $var(a)\r\n": no line ends within $var(a); "$var(lines)": whole lines. */
+static bool stay_in_lines(const struct format *format, const struct str *texts)
+{
+    bool is_at_start = true;
+
+    for (unsigned i = 0; i < format->piece_count; i++) {
+        bool is_whole = is_at_start && ends_line(texts[i]);
+
+        if (format->pieces[i].variable && !is_whole && str_has_line_break(texts[i]))
+            return false;
+        if (texts[i].len)
+            is_at_start = ends_line(texts[i]);
+    }
+    return true;
+}
+
+static enum err make_text(struct run *run, const struct format *format, bool is_lines,
+                          struct str *out)
 {
     struct str texts[PIECES_MAX];
     enum err err = ERR_NONE;
@@ -151,10 +173,22 @@ enum err format_text(struct run *run, const struct format *format, struct str *o
         err = piece_text(run, &format->pieces[i], &texts[i]);
     if (err)
         return err;
+    if (is_lines && !stay_in_lines(format, texts))
+        return ERR_SYNTAX;
     if (format->piece_count > 1)
         return join_texts(run->arena, texts, format->piece_count, out);
     *out = texts[0];
     return ERR_NONE;
+}
+
+enum err format_text(struct run *run, const struct format *format, struct str *out)
+{
+    return make_text(run, format, false, out);
+}
+
+enum err format_lines(struct run *run, const struct format *format, struct str *out)
+{
+    return make_text(run, format, true, out);
 }
 
 /* ---- for modules ---- */

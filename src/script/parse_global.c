@@ -4,6 +4,7 @@
 
 #include "script/avp_alias.h"
 #include "script/report.h"
+#include "script/variable.h"
 
 enum {
     VALUES_MAX = 64, /* of one setting */
@@ -100,6 +101,12 @@ static void parse_loadmodule(struct parser *p)
         define_module(p, path);
 }
 
+/* Parameters of modules that are the language's own business. */
+static bool is_varset(struct str modules, struct str name)
+{
+    return str_eq(name, STR("varset")) && str_eq(modules, STR("pv"));
+}
+
 static bool is_alias_param(struct str modules, struct str name)
 {
     return str_eq(name, STR("avp_aliases")) &&
@@ -127,6 +134,10 @@ static void set_param(struct parser *p, struct str modules, struct str name,
     keep_text(p->unit, value);
     if (is_alias_param(modules, name)) {
         avp_alias_parse(p->unit, span, value->text);
+        return;
+    }
+    if (is_varset(modules, name)) {
+        builtin_set_first(p->unit, span, value->text);
         return;
     }
     err = host->set_param(host->context, modules, name, value, &place);

@@ -164,6 +164,7 @@ struct line_mark {
 struct var_slot {
     struct str name;
     unsigned index;
+    struct value first; /* null: none */
 };
 
 struct program {

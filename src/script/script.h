@@ -131,6 +131,8 @@ void script_run(const struct program *program, uint16_t route, struct run *run,
                 struct script_locals *locals, const struct script_budget *budget);
 /* Frees the texts that scripts have left in a worker's $var() slots. */
 void script_vars_fini(struct value *vars, unsigned count);
+/* Gives fresh slots the first values that the script says: modparam("pv", "varset", "name=i:5"). */
+MUST_USE enum err script_vars_init(const struct program *program, struct value *vars);
 /* Copies the values of those that both programs have; without memory they stay 0. */
 void script_vars_carry(const struct program *from, const struct value *vars,
                        const struct program *to, struct value *out);

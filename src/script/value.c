@@ -13,6 +13,23 @@ enum err value_to_str(struct arena *arena, const struct value *value, struct str
     return ERR_NONE;
 }
 
+enum err value_parse_named(struct str text, struct str *name, struct value *out)
+{
+    struct str type, value;
+    int64_t number = 0;
+
+    if (!str_split(text, '=', name, &value) || !str_split(value, ':', &type, &value))
+        return ERR_SYNTAX;
+    *name = str_trim(*name);
+    if (str_eq(type, STR("s")))
+        *out = value_of_str(value);
+    else if (str_eq(type, STR("i")) && !str_to_int(value, INT32_MIN, UINT32_MAX, &number))
+        *out = value_of_int(number);
+    else
+        return ERR_SYNTAX;
+    return ERR_NONE;
+}
+
 static bool name_eq(const struct avp_name *a, const struct avp_name *b)
 {
     if (a->is_number != b->is_number)

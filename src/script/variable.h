@@ -38,6 +38,11 @@ const struct variable_ref *variable_compile(struct unit *unit, struct span span,
 /* A row of the language itself or of the host. */
 const struct variable_ref *variable_of_name(struct unit *unit, struct span span, struct str name);
 const struct format *format_compile(struct unit *unit, struct span span, struct str text);
+/*
+ * As format_text, for lines of a head. ERR_SYNTAX: a variable brings CR, LF or NUL into a line that
+ * the text begins; one that is whole lines by itself may.
+ */
+MUST_USE enum err format_lines(struct run *run, const struct format *format, struct str *out);
 /* True when no piece is a variable. */
 bool format_is_constant(const struct format *format);
 
@@ -53,4 +58,6 @@ enum err variable_assign(struct run *run, const struct variable_ref *ref, const 
 const struct mod_variable *builtin_find(struct str name);
 /* The same, as tables that end with a row without a name; NULL ends them. */
 void builtin_tables(const struct mod_variable *tables[static 3]);
+/* modparam("pv", "varset", "name=i:5"): the first value of a $var(). Complains at the span. */
+void builtin_set_first(struct unit *unit, struct span span, struct str text);
 void builtin_each(void (*visit)(void *visitor, struct str name), void *visitor);

@@ -162,6 +162,22 @@ static void do_format(struct script_vm *vm, const struct instruction *code)
         push(vm, value_of_str(text));
 }
 
+static void do_format_lines(struct script_vm *vm, const struct instruction *code)
+{
+    const struct format *format = vm->program->formats[code->operand];
+    struct str text;
+    enum err err = format_lines(vm->run, format, &text);
+
+    if (err == ERR_NOMEM) {
+        stop(vm, "out of memory for this message");
+        return;
+    }
+    if (err)
+        warn(vm, "a variable in \"" STR_FMT "\" would break the line that it stands in",
+             STR_ARG(format->text));
+    push(vm, err ? value_failed() : value_of_str(text));
+}
+
 static void do_store(struct script_vm *vm, const struct instruction *code)
 {
     const struct variable_ref *ref = vm->program->variables[code->operand];
@@ -766,6 +782,7 @@ static op_fn *const handlers[OPCODES] = {
     [OP_LOAD] = do_load,
     [OP_LOAD_BY_KIND] = do_load_by_kind,
     [OP_FORMAT] = do_format,
+    [OP_FORMAT_LINES] = do_format_lines,
     [OP_STORE] = do_store,
     [OP_CALL] = do_call,
     [OP_ROUTE] = do_route,

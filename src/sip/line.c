@@ -132,3 +132,10 @@ bool sip_are_header_lines(struct str lines)
     }
     return true;
 }
+
+enum err sip_print_header(struct arena *arena, struct str *line, struct str name, struct str value)
+{
+    if (str_is_empty(name) || str_has_line_break(name) || str_has_line_break(value))
+        return ERR_SYNTAX;
+    return str_print(arena, line, STR_FMT ": " STR_FMT "\r\n", STR_ARG(name), STR_ARG(value));
+}
