@@ -2,6 +2,7 @@
 #include "script/lex.h"
 
 #include "script/report.h"
+#include "script/select.h"
 
 enum {
     INPUTS_MAX = 64, /* names within names, files within files */
@@ -538,6 +539,22 @@ static void lex_symbol(struct lexer *l, struct token *token)
                  (unsigned char)rest.ptr[0]);
 }
 
+/* "@ruri.user": a variable in other words. */
+static bool lex_select(struct lexer *l, struct token *token)
+{
+    size_t at = l->input->at, len;
+    bool is_within_word = at > 0 && is_name_char(l->input->text.ptr[at - 1]);
+
+    if (!l->unit->dialect->has_rich_expressions || is_within_word)
+        return false;
+    len = select_translate(l->unit, rest_of(l), &token->text);
+    if (!len)
+        return false;
+    token->kind = TOKEN_VARIABLE;
+    l->input->at += len;
+    return true;
+}
+
 static void lex_token(struct lexer *l, struct token *token)
 {
     char c = lexer_peek(l, 0);
@@ -550,7 +567,7 @@ static void lex_token(struct lexer *l, struct token *token)
         lex_name(l, token);
     else if (c == '$')
         lex_variable(l, token);
-    else
+    else if (c != '@' || !lex_select(l, token))
         lex_symbol(l, token);
 }
 
