@@ -180,15 +180,16 @@ static enum state run_some(struct lane *lane, struct statements *from, struct st
     msec until = clock_monotonic() + BATCH_MSEC_MAX;
     unsigned count = 0;
     enum state state = OPEN;
+    struct statement *statement;
 
     do {
-        struct statement *statement = statements_take(from);
-
+        statement = statements_take(from);
         statements_append(to, statement);
         if (!is_at_fault(statement))
             state = run_inside(lane, statement, with_marks);
-    } while (state == OPEN && from->first && ++count < BATCH_STATEMENTS_MAX &&
-             clock_monotonic() < until);
+    } while (state == OPEN && from->first &&
+             (statement->is_joined ||
+              (++count < BATCH_STATEMENTS_MAX && clock_monotonic() < until)));
     return state;
 }
 

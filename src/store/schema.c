@@ -51,11 +51,11 @@
 #define CALL_COLUMNS            \
     ID                          \
     TEXT(method, 16)            \
-    TEXT(from_tag, 64)          \
-    TEXT(to_tag, 64)            \
+    TEXT(from_tag, 128)         \
+    TEXT(to_tag, 128)           \
     TEXT(callid, 255)           \
     TEXT(sip_code, 3)           \
-    TEXT(sip_reason, 32)        \
+    TEXT(sip_reason, 128)       \
     ", time {time} NOT NULL"    \
     TEXT(src_user, 64)          \
     TEXT(src_domain, 128)       \
@@ -105,6 +105,17 @@ const struct table_schema schema_tables[] = {
     TABLE(missed_calls, 3,
         CALL_COLUMNS,
         INDEX(missed_calls, callid, "callid")),
+    TABLE(acc_cdrs, 2,
+        ID
+        TIME(start_time, "2000-01-01 00:00:00")
+        TIME(end_time, "2000-01-01 00:00:00")
+        ", duration DECIMAL(10,3) DEFAULT 0 NOT NULL",
+        INDEX(acc_cdrs, start_time, "start_time")),
+    TABLE(ledger, 1,
+        "name VARCHAR(64) NOT NULL"
+        ", done BIGINT DEFAULT 0 NOT NULL"
+        UNIQUE("name"),
+        NO_INDEX),
     TABLE(uri, 1,
         ID
         TEXT(username, 64)

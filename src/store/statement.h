@@ -16,6 +16,7 @@ struct statement {
     size_t bytes;    /* of memory, while it waits */
     uint64_t number; /* in the order of handing in */
     bool asks;       /* changes nothing */
+    bool is_joined;  /* written in the same transaction as the next */
     struct answer answer;
 };
 

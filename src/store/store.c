@@ -438,6 +438,67 @@ bool store_is_away(struct store *store)
     return outage_is_on(&store->queue.outage);
 }
 
+static void keep_err(void *context, const struct store_result *result)
+{
+    *(enum err *)context = result->err;
+}
+
+static enum err make_statements(const struct query queries[], unsigned count, enum err results[],
+                                struct statements *out)
+{
+    struct statement *statement = NULL;
+    enum err err = ERR_NONE;
+
+    statements_init(out);
+    for (unsigned i = 0; i < count && !err; i++) {
+        err = statement_create(NULL, &queries[i], keep_err, &results[i], &statement);
+        if (err)
+            break;
+        statement->is_joined = true;
+        statements_append(out, statement);
+    }
+    return err;
+}
+
+static void write_statements(struct store *store, struct statements *waiting)
+{
+    struct lane *lane = queue_lane(&store->queue);
+    struct statements settled;
+
+    statements_init(&settled);
+    lock_take(&lane->in_use);
+    while (waiting->first)
+        lane_write(lane, waiting, &settled);
+    give_connection(store);
+    statements_move(waiting, &settled);
+}
+
+void store_write_together(struct store *store, const struct query queries[], unsigned count,
+                          enum err results[])
+{
+    struct statements statements;
+    struct statement *statement;
+    enum err err = make_statements(queries, count, results, &statements);
+
+    for (unsigned i = 0; i < count; i++)
+        results[i] = err;
+    if (!err)
+        write_statements(store, &statements);
+    while ((statement = statements_take(&statements)))
+        err ? statement_destroy(statement) : statement_deliver(statement, NULL);
+}
+
+bool store_is_synchronous(const struct store *store)
+{
+    return store->is_synchronous;
+}
+
+bool store_is_lasting(const struct store *store)
+{
+    return !store->database.driver->is_embedded ||
+           !str_eq(store->database.url.path, STR(":memory:"));
+}
+
 void store_drain(struct store *store)
 {
     if (atomic_load(&store->is_ending))

@@ -41,3 +41,14 @@ MUST_USE enum err store_migrate_schema(struct store *store, store_tell_fn *tell,
 bool store_has_column(struct store *store, struct str table, struct str column);
 /* How the SQL of this store is written (store/driver.h). */
 const struct dialect *store_dialect(const struct store *store);
+struct query;
+/*
+ * Writes them now, on the caller's thread, which no worker's is: in one transaction, if the database
+ * does not end it by itself. What fails for reasons of its own takes the others along no more than in
+ * the queue.
+ */
+void store_write_together(struct store *store, const struct query *queries, unsigned count,
+                          enum err results[]);
+bool store_is_synchronous(const struct store *store);
+/* There is something of it after the end of the process. */
+bool store_is_lasting(const struct store *store);

@@ -176,7 +176,7 @@ static void test_schema_is_made_once(void **state)
     assert_int_equal(store_create_schema(store), ERR_NONE);
     assert_int_equal(
         number_of(store, "SELECT table_version FROM version WHERE table_name = 'location'"), 9);
-    assert_int_equal(number_of(store, "SELECT count(*) FROM version"), 17);
+    assert_int_equal(number_of(store, "SELECT count(*) FROM version"), 19);
     assert_int_equal(run("INSERT INTO subscriber (username, domain, ha1) VALUES ('a', 'b', 'c')"),
                      ERR_NONE);
     assert_int_equal(run("INSERT INTO subscriber (username, domain, ha1) VALUES ('a', 'b', 'd')"),

@@ -120,7 +120,7 @@ static void test_opening_without_memory(void **state)
         rig_close(&rig);
     }
     rig_open(&rig);
-    assert_int_equal(rig_number(&rig, "SELECT count(*) FROM version"), 17);
+    assert_int_equal(rig_number(&rig, "SELECT count(*) FROM version"), 19);
     rig_fini(&rig);
 }
 

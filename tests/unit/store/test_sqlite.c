@@ -45,6 +45,8 @@ static const struct {
     { "acc", 4,
       "id, method, from_tag, to_tag, callid, sip_code, sip_reason, time, src_user, dst_domain" },
     { "missed_calls", 3, "id, method, from_tag, to_tag, callid, sip_code, sip_reason, time" },
+    { "acc_cdrs", 2, "id, start_time, end_time, duration" },
+    { "ledger", 1, "name, done" },
     { "uri", 1, "id, username, domain, uri_user, last_modified" },
     { "dbaliases", 1, "id, alias_username, alias_domain, username, domain" },
     { "dispatcher", 4, "setid, destination, flags, priority, attrs, description" },
