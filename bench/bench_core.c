@@ -55,10 +55,10 @@ static msec tell_now(void *context)
     return now;
 }
 
-static uint64_t tell_wall_clock(void *context)
+static uint64_t tell_wall_msec(void *context)
 {
     (void)context;
-    return 1700000000 + now / 1000;
+    return UINT64_C(1700000000) * 1000 + now;
 }
 
 static struct flow flow_of(uint16_t port)
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
         .location_random = &prng.source,
         .media_random = &prng.source,
         .now = tell_now,
-        .wall_clock = tell_wall_clock,
+        .wall_msec = tell_wall_msec,
     };
 
     if (argc < 2) {

@@ -64,6 +64,14 @@ struct dialog_note {
     struct str key, value;
 };
 
+/* What the relay has seen of a call, all its streams together. */
+struct media_totals {
+    struct {
+        uint64_t packets, bytes, lost; /* lost: not sent on, for whatever reason */
+    } rtp[2], rtcp[2];                 /* from the caller, from the callee */
+    uint64_t silence;                  /* seconds since the last packet */
+};
+
 struct dialog {
     uint64_t number;        /* among all that this process has made on this worker; never 0 */
     uint32_t entry, id;     /* h_entry, h_id */
@@ -83,6 +91,8 @@ struct dialog {
     struct str uri;         /* the Request-URI of the INVITE */
     struct dialog_party parties[DIALOG_SIDES];
     struct dialog_note *notes;
+    bool has_media;         /* something was relayed for it, and is not any more: */
+    struct media_totals media;
 };
 
 /* ---- the rules: written by start() of modules ---- */
@@ -152,6 +162,13 @@ bool dialog_remove_note(struct dialog *dialog, const void *owner, struct str key
 
 /* Runs route[name], if there is one, over a request in the dialog that never came: a BYE to the callee. */
 void dialog_run_route(struct worker *worker, struct dialog *dialog, struct str name);
+typedef void dialog_visit_fn(struct run *run, void *context);
+/*
+ * Calls `visit` with a run over what has moved the dialog: the request under way, or else a BYE to the
+ * callee that never came. For variables; nothing is to be changed. Not called without memory.
+ */
+void dialog_visit_run(struct worker *worker, struct dialog *dialog, dialog_visit_fn *visit,
+                      void *context);
 /* Owner of the note without key whose value names the route to run when the lifetime is over. */
 const void *dialog_timeout_owner(void);
 

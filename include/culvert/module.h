@@ -232,6 +232,11 @@ struct mod_hooks {
     unsigned (*on_forward)(struct module *module, struct run *run);
     /* A branch ended without winning: failed, cancelled, lost. */
     void (*on_branch_end)(struct module *module, struct branch *branch);
+    /*
+     * All branches have failed: before the failure route, which may try others. run->branch is the
+     * best of them, run->msg the request.
+     */
+    void (*on_failure)(struct module *module, struct run *run);
     /* A final response went upstream; `response` is NULL when it is our own. */
     void (*on_final)(struct module *module, struct run *run, unsigned status, struct str reason,
                      const struct sip_msg *response);

@@ -4,6 +4,7 @@
  * One run of a route over one message: what script functions and variables work on. Functions here
  * are the actions that modules are made of. All calls happen on the worker that owns the request.
  */
+#include <culvert/dialog.h>
 #include <culvert/log.h>
 #include <culvert/multipart.h>
 #include <culvert/request.h>
@@ -110,6 +111,8 @@ MUST_USE enum err run_replace_message(struct run *run, struct str text);
  * response has gone already.
  */
 MUST_USE enum err run_reply(struct run *run, unsigned status, struct str reason);
+/* The To tag of such answers: the request's, or one of ours. Lives as long as the request. */
+struct str run_reply_tag(const struct run *run);
 /*
  * Adds whole header lines (CRLF included) to replies that we make to this request. ERR_SYNTAX for
  * anything else.
@@ -248,13 +251,5 @@ enum media_result run_media_anchor(struct run *run, const struct media_options *
  */
 void run_media_end(struct run *run);
 
-/* What the relay has seen of a call, all its streams together. */
-struct media_totals {
-    struct {
-        uint64_t packets, bytes, lost; /* lost: not sent on, for whatever reason */
-    } rtp[2], rtcp[2];                 /* from the caller, from the callee */
-    uint64_t silence;                  /* seconds since the last packet */
-};
-
-/* ERR_NOT_FOUND: nothing is relayed for the call of run->msg. */
+/* Of the call of run->msg, also of what is not relayed any more. ERR_NOT_FOUND: nothing ever was. */
 MUST_USE enum err run_media_totals(const struct run *run, struct media_totals *out);

@@ -89,7 +89,8 @@ unsigned server_worker_count(const struct server *server);
 const uint8_t *server_secret(const struct server *server);
 struct random_source *server_random(struct server *server);   /* for start(); on workers: run_random */
 msec server_now(struct server *server);
-uint64_t server_wall_clock(struct server *server);
+uint64_t server_wall_clock(struct server *server);            /* seconds since 1970 */
+uint64_t server_wall_msec(struct server *server);             /* milliseconds */
 struct str server_signature(const struct server *server);     /* "culvert/0.1.0", for Server headers */
 /* All modules have started: whatever is prepared from now on is for a reload. */
 bool server_is_started(const struct server *server);

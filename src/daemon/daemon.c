@@ -40,10 +40,10 @@ static msec world_now(void *context)
     return clock_monotonic();
 }
 
-static uint64_t world_wall_clock(void *context)
+static uint64_t world_wall_msec(void *context)
 {
     (void)context;
-    return clock_wall();
+    return clock_wall_msec();
 }
 
 static uint64_t world_fine_clock(void *context)
@@ -114,7 +114,7 @@ static enum err load_script(struct daemon *daemon)
         .location_random = daemon->location_random,
         .media_random = daemon->media_random,
         .now = world_now,
-        .wall_clock = world_wall_clock,
+        .wall_msec = world_wall_msec,
         .fine_clock = world_fine_clock,
         .post = workers_post,
         .has_threads = true,

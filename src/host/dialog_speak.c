@@ -75,10 +75,12 @@ enum err dialog_send_bye(struct worker *worker, struct dialog *dialog, enum dial
     return worker_ask(worker, &bye, NULL, NULL);
 }
 
-static void end_media(struct worker *worker, const struct dialog *dialog)
+static void end_media(struct worker *worker, struct dialog *dialog)
 {
-    if (worker->server->relay)
-        relay_end(worker->server->relay, dialog->call_id, dialog->parties[DIALOG_CALLER].tag,
+    if (!worker->server->relay)
+        return;
+    media_keep_totals(worker, dialog);
+    relay_end(worker->server->relay, dialog->call_id, dialog->parties[DIALOG_CALLER].tag,
                   dialog->parties[DIALOG_CALLEE].tag);
 }
 
@@ -161,6 +163,35 @@ void dialog_run_moment(struct worker *worker, struct dialog *dialog, enum dialog
 void dialog_run_route(struct worker *worker, struct dialog *dialog, struct str name)
 {
     run_route(worker, dialog, program_route(edition_of(worker)->program, STAGE_REQUEST, name));
+}
+
+static struct request *cause_of(struct worker *worker, const struct dialog *dialog)
+{
+    struct request *cause = worker->dialog_cause;
+
+    return cause && cause->dialog == dialog->number ? request_ref(cause)
+                                                    : make_bye(worker, dialog);
+}
+
+void dialog_visit_run(struct worker *worker, struct dialog *dialog, dialog_visit_fn *visit,
+                      void *context)
+{
+    struct request *request = cause_of(worker, dialog);
+    struct run run = {
+        .worker = worker,
+        .request = request,
+        .stage = STAGE_EVENT,
+    };
+
+    if (!request)
+        return;
+    run.msg = request->msg;
+    run.source = request->source;
+    run.edits = &request->edits;
+    run.arena = &request->arena;
+    run.branch = request->winner;
+    visit(&run, context);
+    request_unref(request);
 }
 
 /* ---- the end of a dialog's time ---- */

@@ -517,6 +517,7 @@ msec dialog_time_left(const struct worker *worker, const struct dialog *dialog)
 
 /* Lengths of texts, which follow. */
 struct silence {
+    struct media_totals totals;
     size_t call_id, caller_tag, callee_tag;
     char text[];
 };
@@ -529,6 +530,13 @@ static struct str cut(const char **at, size_t length)
     return text;
 }
 
+/* The relay has forgotten the session: this is all that is known of it. */
+static void keep_totals(struct dialog *dialog, const struct media_totals *totals)
+{
+    dialog->has_media = true;
+    media_add_totals(&dialog->media, totals);
+}
+
 static void end_silent(struct worker *worker, void *context)
 {
     const struct silence *silence = context;
@@ -538,6 +546,8 @@ static void end_silent(struct worker *worker, void *context)
     struct dialog *dialog =
         worker_find_dialog(worker, call_id, caller_tag, cut(&at, silence->callee_tag));
 
+    if (dialog)
+        keep_totals(dialog, &silence->totals);
     if (dialog && dialog->ends_silent)
         (void)!dialog_hang_up(worker, dialog, DIALOG_END_MEDIA, DIALOG_TO_ALL, STR(""));
     arena_fini(&worker->scratch);
@@ -566,6 +576,8 @@ void dialogs_media_died(struct server *server, const struct relay_report *report
     silence->call_id = report->call_id.len;
     silence->caller_tag = report->caller_tag.len;
     silence->callee_tag = report->callee_tag.len;
+    silence->totals = (struct media_totals){ 0 };
+    media_add_report(&silence->totals, report);
     at = silence->text;
     copy(&at, report->call_id);
     copy(&at, report->caller_tag);

@@ -48,6 +48,12 @@ void hooks_branch_end(struct branch *branch)
         module->desc->hooks.on_branch_end(module, branch);
 }
 
+void hooks_failure(struct run *run)
+{
+    EACH_HOOK(run->worker->server, on_failure, module)
+        module->desc->hooks.on_failure(module, run);
+}
+
 void hooks_final(struct run *run, unsigned status, struct str reason, const struct sip_msg *response)
 {
     EACH_HOOK(run->worker->server, on_final, module)

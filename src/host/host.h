@@ -85,7 +85,7 @@ struct server_world {
     struct random_source *location_random; /* under the locks of the location service */
     struct random_source *media_random;    /* under the lock of the relay */
     msec (*now)(void *context);
-    uint64_t (*wall_clock)(void *context);
+    uint64_t (*wall_msec)(void *context); /* milliseconds since 1970 */
     uint64_t (*fine_clock)(void *context); /* nanoseconds: what profiles are made with */
     /* What stands above the script's settings, the command line, is put into each reading of them; may be NULL */
     void (*complete_settings)(void *context, struct settings *settings);
@@ -259,6 +259,7 @@ unsigned hooks_branch(struct run *run);
 unsigned hooks_reply(struct run *run);
 unsigned hooks_forward(struct run *run);
 void hooks_branch_end(struct branch *branch);
+void hooks_failure(struct run *run);
 void hooks_final(struct run *run, unsigned status, struct str reason, const struct sip_msg *response);
 void hooks_tick(struct worker *worker, msec now);
 
@@ -287,3 +288,8 @@ unsigned media_anchor_deferred(struct run *run);
 /* media_end.c: frees the media of a branch that lost; keeps the winner's. */
 void media_branch_lost(struct branch *branch);
 void media_branch_won(struct branch *branch, struct str to_tag);
+/* media_totals.c: what a session has relayed is added up… */
+void media_add_report(struct media_totals *totals, const struct relay_report *report);
+void media_add_totals(struct media_totals *sum, const struct media_totals *more);
+/* …and kept in the dialog (NULL: in none), before its session ends. */
+void media_keep_totals(struct worker *worker, struct dialog *dialog);

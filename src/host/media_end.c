@@ -2,6 +2,14 @@
 /* When the relay's ports go back: at the end of a dialog, and of branches that lost. */
 #include "host/host.h"
 
+static void end_dialog_media(struct run *run)
+{
+    const struct sip_msg *msg = run->request->msg;
+
+    media_keep_totals(run->worker, run_dialog(run));
+    relay_end(run->worker->server->relay, msg->call_id, msg->from_tag, msg->to_tag);
+}
+
 void run_media_end(struct run *run)
 {
     struct relay *relay = run->worker->server->relay;
@@ -14,7 +22,7 @@ void run_media_end(struct run *run)
     else if (str_is_empty(msg->to_tag))
         relay_end(relay, msg->call_id, STR(""), STR(""));
     else
-        relay_end(relay, msg->call_id, msg->from_tag, msg->to_tag);
+        end_dialog_media(run);
 }
 
 static bool holds_branch_media(const struct branch *branch)

@@ -100,6 +100,11 @@ void run_trust_source(const struct run *run)
         outside->trust(outside, &run->request->source);
 }
 
+struct str run_reply_tag(const struct run *run)
+{
+    return proxy_reply_tag(run->request);
+}
+
 enum err run_reply(struct run *run, unsigned status, struct str reason)
 {
     struct request *request = run->request;

@@ -384,7 +384,12 @@ msec server_now(struct server *server)
 
 uint64_t server_wall_clock(struct server *server)
 {
-    return server->world.wall_clock(server->world.context);
+    return server_wall_msec(server) / 1000;
+}
+
+uint64_t server_wall_msec(struct server *server)
+{
+    return server->world.wall_msec(server->world.context);
 }
 
 struct str server_signature(const struct server *server)

@@ -154,11 +154,20 @@ static void enter_failure(struct request *request)
     request->extra_count = 0;
 }
 
+static void tell_failure(struct worker *worker, struct request *request)
+{
+    struct run run = hook_run(worker, request, STAGE_REQUEST, &request->edits);
+
+    run.branch = request->winner;
+    hooks_failure(&run);
+}
+
 static void on_failure(void *context, struct request *request)
 {
     uint16_t route = request->on_failure;
     struct run *run;
 
+    tell_failure(context, request);
     if (route == ROUTE_NONE) {
         proxy_failure_continue(request);
         return;

@@ -187,6 +187,12 @@ static enum err reply_in_txn(struct flight *flight, unsigned status, struct str 
     return err;
 }
 
+struct str proxy_reply_tag(struct request *request)
+{
+    return str_is_empty(request->msg->to_tag) ? proxy_id_tag(flight_of(request))
+                                              : request->msg->to_tag;
+}
+
 enum err proxy_reply(struct proxy *proxy, struct request *request, unsigned status,
                      struct str reason, struct str headers, struct str body)
 {

@@ -35,6 +35,7 @@ struct uv_loop_s *loop_uv(struct loop *loop);
 msec clock_monotonic(void);
 uint64_t clock_wall(void); /* seconds since 1970 */
 uint64_t clock_fine(void); /* nanoseconds, monotonic */
+uint64_t clock_wall_msec(void);
 /* The kernel's random bytes, buffered; one instance a thread. */
 struct random_source *random_system_create(void);
 void random_system_destroy(struct random_source *source);

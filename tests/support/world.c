@@ -27,9 +27,9 @@ static msec tell_now(void *context)
     return world_now(context);
 }
 
-static uint64_t tell_wall_clock(void *context)
+static uint64_t tell_wall_msec(void *context)
 {
-    return START_OF_DAYS + (world_now(context) - START_OF_TIME) / 1000;
+    return (uint64_t)START_OF_DAYS * 1000 + world_now(context) - START_OF_TIME;
 }
 
 static enum err make_media_engine(void *context, unsigned lanes, struct media_engine **out)
@@ -135,7 +135,7 @@ static bool load(struct world *world)
         .location_random = &world->location_random.source,
         .media_random = &world->media_random.source,
         .now = tell_now,
-        .wall_clock = tell_wall_clock,
+        .wall_msec = tell_wall_msec,
         .context = world,
         .post = post,
         .has_media = true,

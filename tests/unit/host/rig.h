@@ -33,10 +33,10 @@ static inline msec rig_now(void *context)
 }
 
 /* 2001-09-09 01:46:40 UTC */
-static inline uint64_t rig_wall_clock(void *context)
+static inline uint64_t rig_wall_msec(void *context)
 {
     (void)context;
-    return 1000000000;
+    return UINT64_C(1000000000) * 1000;
 }
 
 static inline struct addr rig_addr(const char *text)
@@ -59,7 +59,7 @@ static inline void rig_listen(struct rig *rig)
     rig->server.listeners = rig->listeners;
     rig->server.listener_count = 2;
     rig->server.world.now = rig_now;
-    rig->server.world.wall_clock = rig_wall_clock;
+    rig->server.world.wall_msec = rig_wall_msec;
 }
 
 /* `source` is "udp:192.0.2.1:5060"; responses stand in for their request. */

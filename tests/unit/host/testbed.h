@@ -81,10 +81,10 @@ static inline msec testbed_now(void *context)
     return ((struct testbed *)context)->now;
 }
 
-static inline uint64_t testbed_wall_clock(void *context)
+static inline uint64_t testbed_wall_msec(void *context)
 {
     (void)context;
-    return 1000000000; /* 2001-09-09 01:46:40 UTC */
+    return UINT64_C(1000000000) * 1000; /* 2001-09-09 01:46:40 UTC */
 }
 
 /* build/tests/unit/test_x -> build/modules */
@@ -131,7 +131,7 @@ static inline struct testbed *testbed_open(const char *script)
                                    .location_random = &bed->random.source,
                                    .media_random = &bed->random.source,
                                    .now = testbed_now,
-                                   .wall_clock = testbed_wall_clock,
+                                   .wall_msec = testbed_wall_msec,
                                    .context = bed };
     assert_int_equal(server_create(&world, &bed->server), ERR_NONE);
     bed->server->settings.module_path = testbed_modules(bed);
