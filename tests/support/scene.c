@@ -846,6 +846,8 @@ static const struct {
     { STR_INIT("hangup"), do_hang_up, true },
     { STR_INIT("nobody"), do_nobody, true },
     { STR_INIT("expect"), do_expect, true },
+    { STR_INIT("logged"), scene_logged, true },
+    { STR_INIT("asked"), scene_asked, true },
     { STR_INIT("media"), scene_media, true },
     { STR_INIT("intrude"), scene_intrude, true },
     { STR_INIT("ends"), do_ends_dirty, false },

@@ -121,6 +121,9 @@ bool scene_set_up_call(struct scene *scene, struct phone *caller, struct phone *
 bool scene_end_call(struct scene *scene, struct phone *caller, struct phone *callee);
 /* The first message that nobody has read and that matters; NULL: none. */
 struct heard *phone_unread(struct scene *scene, struct phone *phone);
+/* scene_records.c: "logged 1 …" and "asked SELECT … => …" */
+bool scene_logged(struct scene *scene, struct str rest);
+bool scene_asked(struct scene *scene, struct str rest);
 /* scene_media.c: "media alice <-> bob" */
 bool scene_media(struct scene *scene, struct str rest);
 bool scene_intrude(struct scene *scene, struct str rest);
