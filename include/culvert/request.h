@@ -156,7 +156,6 @@ struct request {
     struct str error_reason;
     unsigned last_status;            /* last status sent upstream; 0: none */
     bool last_status_is_local;
-    bool has_6xx;
     const void *local;               /* of a request that we make: what the host remembers */
     struct branch *winner;           /* the branch whose final response was chosen; NULL: none */
     void *slots[16];                 /* one a module that asked for it: see module_slot() */

@@ -4,6 +4,8 @@
  * instance (RFC 5626) only the best is in it; the others wait for t_next_contact_flow(), be it here
  * or, as lookup() has it, with their target.
  */
+#include <limits.h>
+
 #include <culvert/random.h>
 
 #include "tm.h"
@@ -28,11 +30,17 @@ static unsigned weight_of(const struct target *target)
 
 /* ---- order ---- */
 
+/* Who says no q comes before all who do. */
+static int rank_of(const struct target *target)
+{
+    return target->q < 0 ? INT_MAX : target->q;
+}
+
 static void insert_by_q(struct contacts *contacts, const struct target *target)
 {
     unsigned at = contacts->count++;
 
-    for (; at > 0 && contacts->targets[at - 1].q < target->q; at--)
+    for (; at > 0 && rank_of(&contacts->targets[at - 1]) < rank_of(target); at--)
         contacts->targets[at] = contacts->targets[at - 1];
     contacts->targets[at] = *target;
 }

@@ -135,18 +135,6 @@ static enum err get_t(const struct variable_use *use, struct value *out)
 
 /* ---- $T_req($x), $T_rpl($x), $T_inv($x): a variable of another message ---- */
 
-static enum err prepare_inner(struct module *module, struct str inner,
-                              const struct script_place *place, const void **out)
-{
-    const struct variable_ref *ref;
-    enum err err = script_place_variable(place, inner, &ref);
-
-    (void)module;
-    if (!err)
-        *out = ref;
-    return err;
-}
-
 static enum err get_of(const struct variable_use *use, const struct request *request,
                        struct sip_msg *msg, struct value *out)
 {
@@ -205,19 +193,16 @@ const struct mod_variable tm_variables[] = {
       .get = get_t,
       .doc = "Of the transaction: its name, the reply that counts, the branch." },
     { .name = "T_req",
-      .inner = INNER_NEEDED,
+      .inner = INNER_VARIABLE,
       .get = get_of_request,
-      .prepare = prepare_inner,
       .doc = "A variable of the request: $T_req($ci)." },
     { .name = "T_rpl",
-      .inner = INNER_NEEDED,
+      .inner = INNER_VARIABLE,
       .get = get_of_reply,
-      .prepare = prepare_inner,
       .doc = "A variable of the response that counts." },
     { .name = "T_inv",
-      .inner = INNER_NEEDED,
+      .inner = INNER_VARIABLE,
       .get = get_of_invite,
-      .prepare = prepare_inner,
       .doc = "In a CANCEL: a variable of the INVITE that it means." },
     { 0 },
 };

@@ -302,20 +302,24 @@ static enum verdict relay_cancel(struct run *run, struct str destination)
                                                                       : VERDICT_TRUE;
 }
 
-/* Which Request-URI a relay may use: OpenSER's failure routes only take what was appended. */
+/*
+ * Which Request-URI a relay may use: the first one takes it, later ones only when the script has
+ * written it since. OpenSER's failure routes only take what was appended.
+ */
 static bool uses_request_uri(const struct run *run)
 {
     bool is_branch_failure = run->stage == STAGE_EVENT && run->branch;
 
-    if (run->stage != STAGE_FAILURE && !is_branch_failure)
-        return true;
-    return !server_is_openser(run->worker->server) && run->request->target_is_new;
+    if (run->stage == STAGE_FAILURE || is_branch_failure)
+        return !server_is_openser(run->worker->server) && run->request->target_is_new;
+    return !run->request->has_relayed || run->request->target_is_new;
 }
 
 enum verdict run_relay(struct run *run, const struct relay_options *options)
 {
     struct relay_options told = options ? *options : (struct relay_options){ 0 };
     struct request *request = run->request;
+    bool with_uri = told.is_replica || uses_request_uri(run);
     struct relaying *relaying;
 
     if (request->msg->method == SIP_ACK)
@@ -328,7 +332,8 @@ enum verdict run_relay(struct run *run, const struct relay_options *options)
     relaying->answers = run->stage == STAGE_REQUEST && server_is_openser(run->worker->server) &&
                         !told.no_internal_reply && !request->no_internal_reply;
     told.no_internal_reply = true; /* the words are ours */
-    proxy_relay(run->worker->proxy, request, uses_request_uri(run), &told, on_relayed, relaying);
+    proxy_relay(run->worker->proxy, request, with_uri, &told, on_relayed, relaying);
+    request->target_is_new |= told.is_replica; /* a copy went there, the request itself did not */
     return finish_or_wait(relaying);
 }
 

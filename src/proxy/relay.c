@@ -187,8 +187,6 @@ static enum err check_relay(struct flight *flight, bool is_replica, unsigned *st
     }
     if (request->is_answered && !is_replica)
         return ERR_NOT_NOW;
-    if (request->has_6xx && !flight->proxy->settings.is_openser)
-        return ERR_DENIED;
     *status = proxy_build_check_hops(flight);
     if (!*status)
         *status = check_extensions(request);

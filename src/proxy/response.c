@@ -154,10 +154,8 @@ static void lose(struct leg *leg, struct held *held, unsigned status)
         proxy_held_free(held);
     }
     proxy_leg_finish(leg, status);
-    if (status >= 600 && !proxy_choose_is_lenient(flight)) {
-        flight->request.has_6xx = true;
+    if (status >= 600 && !proxy_choose_is_lenient(flight))
         proxy_cancel_legs(flight, own_reason(flight, STR(DECLINED)));
-    }
     proxy_leg_ask_failure(leg);
 }
 
