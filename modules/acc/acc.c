@@ -402,6 +402,17 @@ static enum err read_extras(struct module *module, struct acc *acc)
     return err ? err : extras_parse_legs(module, acc->multi_leg_info, &acc->legs);
 }
 
+static enum err check_columns(const struct acc *acc)
+{
+    enum err err = extras_check_columns("db_extra", &acc->db_extra);
+
+    if (!err)
+        err = extras_check_columns("multi_leg_info", &acc->legs);
+    if (!err && acc->cdrs_table.len)
+        err = extras_check_columns("cdr_extra", &acc->cdr_extra);
+    return err;
+}
+
 static bool needs_database(const struct acc *acc)
 {
     return acc->db_flag >= 0 || acc->db_missed_flag >= 0 || acc->db_url.len || acc->cdrs_table.len;
@@ -444,7 +455,7 @@ static enum err start(struct module *module)
         err = record_prepare(module, acc);
     if (!err && acc->cdrs_table.len)
         err = cdr_prepare(module, acc);
-    if (!err && needs_database(acc))
+    if (!err && needs_database(acc) && !(err = check_columns(acc)))
         err = open_ledger(module, acc);
     return err;
 }

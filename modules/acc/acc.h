@@ -78,6 +78,8 @@ MUST_USE enum err extras_parse(struct module *module, const char *param, struct 
                                struct extras *out);
 /* The same for AVPs alone. */
 MUST_USE enum err extras_parse_legs(struct module *module, struct str list, struct extras *out);
+/* Names of fields in a log may be anything; those of columns are letters, digits and '_'. */
+MUST_USE enum err extras_check_columns(const char *param, const struct extras *extras);
 /* Empty when it cannot be told. */
 struct str extra_text(struct run *run, const struct extra *extra);
 /* Values of the AVPs of one leg, 0 being the newest; false when none of them has so many. */

@@ -27,8 +27,8 @@ static enum err add(const char *param, struct str one, struct extras *out, struc
     extra->name = str_trim(extra->name);
     *text = str_trim(*text);
     extra->width = WIDTH_UNKNOWN;
-    if (!text_is_table(extra->name))
-        return complain(param, one, "has no name of letters, digits and '_'");
+    if (str_is_empty(extra->name))
+        return complain(param, one, "has no name");
     out->count++;
     return ERR_NONE;
 }
@@ -79,8 +79,8 @@ enum err extras_parse(struct module *module, const char *param, struct str list,
 
     while (!err && next_of(&list, &one)) {
         err = add(param, one, out, &text);
-        if (!err)
-            err = parse_text(module, text, &out->of[out->count - 1]);
+        if (!err && (err = parse_text(module, text, &out->of[out->count - 1])))
+            err = complain(param, one, "is not understood");
     }
     return err;
 }
@@ -98,6 +98,15 @@ enum err extras_parse_legs(struct module *module, struct str list, struct extras
             err = complain("multi_leg_info", one, "is not an AVP");
     }
     return err;
+}
+
+enum err extras_check_columns(const char *param, const struct extras *extras)
+{
+    for (unsigned i = 0; i < extras->count; i++)
+        if (!text_is_table(extras->of[i].name))
+            return complain(param, extras->of[i].name,
+                            "is no name of a column: letters, digits and '_'");
+    return ERR_NONE;
 }
 
 /* ---- their values ---- */
