@@ -714,9 +714,14 @@ static void test_full_disk(void **state)
     print_message("%u rows taken before: %s\n", taken, err_name(err));
     assert_true(err == ERR_IO || err == ERR_TIMEOUT);
     command("free");
+    if (is_mysql()) { /* MariaDB ends, or waits for minutes: whoever looks after it starts it again
+                       */
+        command("kill");
+        command("start");
+    }
     start = clock_monotonic();
     while (run("INSERT INTO t (n) VALUES (-1)")) {
-        assert_in_range(clock_monotonic() - start, 0, 150000); /* MariaDB looks again each minute */
+        assert_in_range(clock_monotonic() - start, 0, 60000);
         usleep(100000);
     }
     assert_in_range(number_of(store, "SELECT count(*) FROM t"), taken + 1, taken + 2);
