@@ -131,8 +131,13 @@ static enum err get_utimef(const struct variable_use *use, struct value *out)
 
 /* ---- the rest ---- */
 
+/* Scripts that ask for a number want to know what they may write. */
 static enum err get_version(const struct variable_use *use, struct value *out)
 {
+    static const struct str language = STR_INIT("5.6.3");
+
+    if (str_eq(use->inner, STR("num")))
+        return give_text(out, language);
     return give_text(out, server_signature(run_server(use->run)));
 }
 
@@ -258,7 +263,7 @@ const struct mod_variable time_variables[] = {
     WORDS("utime", get_utime, check_time, "The same in UTC."),
     IN("timef", get_timef, "The local time, formatted as strftime does."),
     IN("utimef", get_utimef, "The same in UTC."),
-    { .name = "version", .inner = INNER_OPTIONAL, .get = get_version, .doc = "Name and version of the server." },
+    { .name = "version", .inner = INNER_OPTIONAL, .get = get_version, .doc = "Name and version of the server; $version(num): the version of Kamailio's language that is spoken." },
     R("sruid", get_sruid, "A text that is unique."),
     R("RANDOM", get_random, "A random number."),
     R("err.rcode", get_error_status, "Status that says why forwarding failed."),
