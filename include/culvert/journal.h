@@ -17,7 +17,8 @@ struct journal;
 enum journal_mode {
     JOURNAL_WRITE_THROUGH = 1, /* a statement at each change */
     JOURNAL_WRITE_BACK = 2,    /* what changed, at each journal_tick() */
-    JOURNAL_DATABASE_ONLY = 3, /* not yet: taken as write-through */
+    JOURNAL_DATABASE_ONLY = 3, /* the same, and who looks for bindings asks: others write too */
+    JOURNAL_READ_ONLY = 4,     /* loaded at the start, and left alone */
 };
 
 /* One moment on both clocks. Rows have wall-clock time; bindings do not, so that a clock that is
@@ -45,6 +46,7 @@ struct journal_settings {
     unsigned needed_count; /* the first of them must be there; 0: all */
     bool uses_domain;    /* AoRs are user@domain: two columns */
     unsigned fetch_rows; /* at once, while loading; 0: 2000 */
+    bool loads_behind;   /* while the server works: journal_must_ask() */
     struct journal_sockets sockets;
     struct journal_time time;
 };
@@ -58,7 +60,7 @@ enum {
 
 /*
  * Loads the bindings that are not over, deletes the rows that are, then watches. Blocks: for the
- * start. ERR_UNSUPPORTED: a table lacks columns, as the log line says. Settings are copied;
+ * start, unless it loads behind. ERR_UNSUPPORTED: a table lacks columns, as the log line says. Settings are copied;
  * location and store must outlive the journal. With a database that is away it succeeds: its
  * bindings are loaded when it is back; what was registered meanwhile wins.
  */
@@ -72,6 +74,33 @@ void journal_look(struct journal *journal, struct journal_time time);
 /* Stops watching, writes what waits and waits for it. */
 void journal_stop(struct journal *journal);
 
+/*
+ * Must the database be asked before the bindings of an AoR are known? While they are loaded, and
+ * always with JOURNAL_DATABASE_ONLY. From any thread. Then: the question, whose texts are borrowed, and
+ * its answer, after which the location has them. False for a ruid in a table that has none.
+ */
+bool journal_must_ask(const struct journal *journal, struct str table);
+
+struct journal_question {
+    struct str sql;
+    struct value params[2];
+    unsigned param_count;
+};
+
+void journal_ask(const struct journal *journal, struct str table, struct str aor,
+                 struct journal_question *out);
+bool journal_ask_ruid(const struct journal *journal, struct str table, struct str ruid,
+                      struct journal_question *out);
+
+struct journal_lesson {
+    struct str table;
+    struct str aor; /* empty: a ruid was asked for */
+    msec asked_at;
+};
+
+void journal_learn(struct journal *journal, const struct journal_lesson *lesson,
+                   const struct store_result *result);
+
 /* Has the database what the location has of this AoR? From any thread. */
 bool journal_has_written(struct journal *journal, struct str table, struct str aor);
 /* Changes are handed in as they happen, so that it is worth waiting for them: store_settle(). */
@@ -81,6 +110,7 @@ struct store *journal_store(const struct journal *journal);
 struct journal_counters {
     uint64_t loaded, written, failed; /* failed: given up */
     uint64_t waiting;                 /* bindings whose rows are not up to date */
+    uint64_t loading;                 /* 1: not all have been loaded */
 };
 
 void journal_read_counters(struct journal *journal, struct journal_counters *out);

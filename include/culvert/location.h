@@ -119,7 +119,10 @@ MUST_USE enum err location_find(struct location *location, struct str table, str
 MUST_USE enum err location_find_ruid(struct location *location, struct str ruid, msec now,
                                      struct arena *arena, struct binding **out);
 
-/* Restores one from a store: no ordering rule, ruid given. */
+/*
+ * Restores one from a store: no ordering rule, ruid given. ERR_NOT_NOW: one of this ruid is there, and
+ * no second older.
+ */
 MUST_USE enum err location_restore(struct location *location, const struct binding *binding);
 /* Removes by AoR (all bindings) or by ruid. ERR_NOT_FOUND. */
 MUST_USE enum err location_remove(struct location *location, struct str table, struct str aor);

@@ -36,7 +36,7 @@ static struct profile *make_profile(struct call *call, struct str name)
 }
 
 /* reg_fetch_contacts(table, uri, profile) */
-enum verdict registrar_fetch(struct call *call)
+static enum verdict fetch(struct call *call)
 {
     struct profile *profile = make_profile(call, call->args[2].value.text);
     struct str uri = call->args[1].value.text, aor;
@@ -48,6 +48,11 @@ enum verdict registrar_fetch(struct call *call)
         return VERDICT_FALSE;
     aor = profile->bindings[0].aor;
     return verdict_of(str_copy(&call->run->request->arena, aor, &profile->aor));
+}
+
+enum verdict registrar_fetch(struct call *call)
+{
+    return registrar_with_rows(call, fetch);
 }
 
 enum verdict registrar_free(struct call *call)

@@ -39,10 +39,15 @@ static enum err find_aor(struct call *call, struct str table, struct str aor,
                          struct binding **bindings, unsigned *count)
 {
     struct server *server = run_server(call->run);
-    /* Targets point into what is found: it has to live as long as the request. */
-    enum err err = location_find(server_location(server), table, aor, run_now(call->run),
-                                 &call->run->request->arena, bindings, count);
+    enum err err = registrar_know(call, table, aor);
 
+    if (err)
+        return err;
+    /* Targets point into what is found: it has to live as long as the request. */
+    err = location_find(server_location(server), table, aor, run_now(call->run),
+                        &call->run->request->arena, bindings, count);
+    if (err == ERR_NOT_FOUND && registrar_is_unsure(call))
+        return ERR_IO;
     if (!err && server_location_rules(server)->is_by_time)
         order_by_time(*bindings, *count);
     return err;
@@ -72,6 +77,8 @@ static enum err find_temporary(struct call *call, struct str table, struct str u
     struct str ruid;
     enum err err = gruu_read_ruid(user, secret, buffer, &ruid);
 
+    if (!err)
+        err = registrar_know_ruid(call, table, ruid);
     if (!err)
         err = location_find_ruid(server_location(server), ruid, run_now(call->run),
                                  call->run->arena, &made_for);

@@ -197,7 +197,7 @@ static struct str looked_up_uri(const struct call *call)
 }
 
 /* The first binding becomes the Request-URI, the others more targets. */
-enum verdict registrar_lookup(struct call *call)
+static enum verdict lookup(struct call *call)
 {
     struct request *request = call->run->request;
     struct finding finding = start_finding(call);
@@ -210,7 +210,7 @@ enum verdict registrar_lookup(struct call *call)
     return VERDICT_TRUE;
 }
 
-enum verdict registrar_lookup_to_dset(struct call *call)
+static enum verdict lookup_to_dset(struct call *call)
 {
     struct finding finding = start_finding(call);
     int answer = find_targets(&finding, registrar_table(call), looked_up_uri(call));
@@ -220,7 +220,7 @@ enum verdict registrar_lookup_to_dset(struct call *call)
 }
 
 /* Every target that names a user gives way to the bindings of that user. */
-enum verdict registrar_lookup_branches(struct call *call)
+static enum verdict lookup_branches(struct call *call)
 {
     struct request *request = call->run->request;
     struct finding finding = { .call = call, .count_max = TARGETS_MAX };
@@ -309,7 +309,7 @@ static enum verdict tell_registered(const struct call *call, const struct bindin
     return VERDICT_TRUE;
 }
 
-enum verdict registrar_registered(struct call *call)
+static enum verdict registered(struct call *call)
 {
     int64_t match = call->arg_count > 2 ? call->args[2].value.number : 0;
     struct binding *bindings;
@@ -323,14 +323,31 @@ enum verdict registrar_registered(struct call *call)
     return VERDICT_FALSE;
 }
 
-enum verdict registrar_unregister(struct call *call)
+static enum verdict unregister(struct call *call)
 {
     struct location *location = server_location(run_server(call->run));
     struct str aor;
 
     if (call->arg_count > 2 && call->args[2].value.text.len)
-        return verdict_of(location_remove_ruid(location, call->args[2].value.text));
-    if (registrar_aor(call, call->args[1].value.text, &aor))
+        return registrar_know_ruid(call, registrar_table(call), call->args[2].value.text)
+                   ? VERDICT_ERROR
+                   : verdict_of(location_remove_ruid(location, call->args[2].value.text));
+    if (registrar_aor(call, call->args[1].value.text, &aor) ||
+        registrar_know(call, registrar_table(call), aor))
         return VERDICT_ERROR;
     return verdict_of(location_remove(location, registrar_table(call), aor));
 }
+
+/* ---- what the database may have to be asked for ---- */
+
+#define WITH_ROWS(name)                                     \
+    enum verdict registrar_##name(struct call *call)        \
+    {                                                       \
+        return registrar_with_rows(call, name);             \
+    }
+
+WITH_ROWS(lookup)
+WITH_ROWS(lookup_to_dset)
+WITH_ROWS(lookup_branches)
+WITH_ROWS(registered)
+WITH_ROWS(unregister)

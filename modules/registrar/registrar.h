@@ -77,6 +77,7 @@ struct registrar_note {
     struct profile *profiles; /* of reg_fetch_contacts() */
     struct str headers;       /* of a 200 that save() was told not to send */
     bool owes_reply;
+    struct asking *asking; /* while a function runs that may have to ask the database */
 };
 
 /* The request's; made when it is not there. NULL without memory. */
@@ -135,6 +136,17 @@ MUST_USE enum err registrar_read_outbound(struct saving *saving);
 MUST_USE enum err registrar_read_path(struct saving *saving);
 bool registrar_uses_path(const struct run *run, const struct registrar *registrar);
 bool registrar_lists_option(const struct sip_msg *msg, enum sip_hdr_id id, struct str option);
+
+/* asking.c: runs a function that is run again once the bindings that it did not know are known. */
+enum verdict registrar_with_rows(struct call *call, mod_function_fn *run);
+/*
+ * Within such a function, before it looks: ERR_NOT_NOW, and whatever it answers is not heard, as the
+ * database has to be asked first.
+ */
+MUST_USE enum err registrar_know(const struct call *call, struct str table, struct str aor);
+MUST_USE enum err registrar_know_ruid(const struct call *call, struct str table, struct str ruid);
+/* The database had no answer: there may be bindings that nobody knows. */
+bool registrar_is_unsure(const struct call *call);
 
 /* The table that the first argument names. */
 struct str registrar_table(const struct call *call);

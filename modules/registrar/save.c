@@ -239,6 +239,17 @@ static enum verdict on_settled(struct run *run, void *context, const struct stor
                                                        : await_rows(saving);
 }
 
+/* A REGISTER changes what is there. */
+static enum err know_bindings(struct saving *saving)
+{
+    enum err err = registrar_know(saving->call, saving->update.table, saving->update.aor);
+
+    if (err || !registrar_is_unsure(saving->call) ||
+        !server_location_rules(run_server(saving->run))->needs_rows)
+        return err;
+    return registrar_refuse(saving, 500, "Server Internal Error", "Bindings cannot be read");
+}
+
 /* What is answered is in the database: it survives whatever becomes of this process. */
 static enum verdict await_rows(struct saving *saving)
 {
@@ -260,7 +271,7 @@ static enum verdict save(struct call *call, unsigned flags)
     saving->run = call->run;
     saving->registrar = module_state(call->module);
     saving->flags = flags;
-    if (read_request(saving))
+    if (read_request(saving) || know_bindings(saving))
         return refuse(saving);
     err = location_register(server_location(run_server(call->run)), &saving->update,
                             call->run->arena, &saving->result, &saving->bindings,
@@ -272,17 +283,32 @@ static enum verdict save(struct call *call, unsigned flags)
     return await_rows(saving);
 }
 
-enum verdict registrar_save(struct call *call)
+static enum verdict save_by_flags(struct call *call)
 {
     return save(call, call->arg_count > 1 ? (unsigned)call->args[1].value.number : 0);
 }
 
-enum verdict registrar_save_no_reply(struct call *call)
+static enum verdict save_no_reply(struct call *call)
 {
     return save(call, SAVE_NO_REPLY);
 }
 
-enum verdict registrar_save_memory(struct call *call)
+static enum verdict save_memory(struct call *call)
 {
     return save(call, SAVE_MEMORY_ONLY);
+}
+
+enum verdict registrar_save(struct call *call)
+{
+    return registrar_with_rows(call, save_by_flags);
+}
+
+enum verdict registrar_save_no_reply(struct call *call)
+{
+    return registrar_with_rows(call, save_no_reply);
+}
+
+enum verdict registrar_save_memory(struct call *call)
+{
+    return registrar_with_rows(call, save_memory);
 }

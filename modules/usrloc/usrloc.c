@@ -136,7 +136,8 @@ static const struct mod_param params[] = {
     INT(matching_mode, 0, 0, 3,
         "A contact is known by: 0 URI, 1 and Call-ID, 2 and Path, 3 Call-ID."),
     INT(cseq_delay, 20, 0, 3600, "Seconds in which an equal CSeq is a retransmission."),
-    INT(db_mode, 0, 0, 4, "0 memory, 1 write-through, 2 write-back, 3 and 4 as 1."),
+    INT(db_mode, 0, 0, 4, "0 memory alone, 1 written before the answer, 2 written each timer_interval and at the end,"
+        " 3 asked for each lookup too, 4 read at the start alone."),
     INT(db_needed, AUTOMATIC, AUTOMATIC, 1,
         "With db_mode 1 and 3: 1 a REGISTER that cannot be written is answered 500, 0 with 200 all"
         " the same; -1: 1 for the embedded database, 0 for others, which may be away."),
@@ -231,18 +232,33 @@ static void write_socket(void *context, uint16_t socket, struct writer *w)
         write_str(w, listeners[socket].name);
 }
 
+static enum journal_mode mode_of(int64_t db_mode)
+{
+    switch (db_mode) {
+    case 2:
+        return JOURNAL_WRITE_BACK;
+    case 3:
+        return JOURNAL_DATABASE_ONLY;
+    case 4:
+        return JOURNAL_READ_ONLY;
+    default:
+        return JOURNAL_WRITE_THROUGH;
+    }
+}
+
 static enum err start_journal(struct module *module, struct usrloc *usrloc)
 {
     struct server *server = module_server(module);
     const struct journal_settings settings = {
         .location = server_location(server),
         .store = usrloc->store,
-        .mode = usrloc->db_mode == 2 ? JOURNAL_WRITE_BACK : JOURNAL_WRITE_THROUGH,
+        .mode = mode_of(usrloc->db_mode),
         .tables = usrloc->tables,
         .table_count = usrloc->table_count,
         .needed_count = usrloc->needed_count,
         .uses_domain = usrloc->use_domain != 0,
         .random = server_random(server),
+        .loads_behind = true,
         .sockets = { find_socket, write_socket, server },
         .time = usrloc_time(server),
     };
@@ -272,9 +288,11 @@ static enum err start(struct module *module)
         return err;
     if ((err = store_open(usrloc->db_url, &usrloc->store)) || (err = start_journal(module, usrloc)))
         return err;
-    rules->needs_rows = usrloc->db_needed == AUTOMATIC ? store_is_embedded(usrloc->store)
-                                                       : usrloc->db_needed != 0;
+    rules->needs_rows = usrloc->db_needed == AUTOMATIC
+                            ? usrloc->db_mode == 3 || store_is_embedded(usrloc->store)
+                            : usrloc->db_needed != 0;
     rules->journal = usrloc->journal;
+    tell_counters(usrloc);
     return ERR_NONE;
 }
 

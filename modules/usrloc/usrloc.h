@@ -6,7 +6,7 @@
 #include <culvert/server.h>
 
 /* What the journal counts, as the server's counters tell it: at most a tick old. */
-#define JOURNAL_COUNTERS(X) X(loaded) X(written) X(failed) X(waiting)
+#define JOURNAL_COUNTERS(X) X(loaded) X(written) X(failed) X(waiting) X(loading)
 
 enum { WORKERS_MAX = 256 };
 

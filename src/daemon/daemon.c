@@ -240,6 +240,7 @@ static enum err start_server(struct daemon *daemon)
 
     secret_load("culvert.secret", daemon->random, server->secret);
     store_set_embedded_path(c_text(daemon, server->settings.database));
+    store_set_replaces_damaged(daemon->options->replaces_damaged);
     store_set_limits(limit_to(server->settings.database_connections, 32),
                      limit_to(server->settings.database_timeout, 3600) * 1000);
     store_set_poster(workers_post);

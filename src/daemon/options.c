@@ -25,6 +25,7 @@ static const char help[] =
     "  -A NAME[=VALUE]  #!define, for the script; --subst, --substdef, --substdefs likewise\n"
     "  --loadmodule=NAME  --modparam=MODULE:NAME:TYPE:VALUE  as lines of the script; TYPE is s or i\n"
     "  --document=FOLDER  write the pages about modules, core and language there\n"
+    "  --replace-damaged-database  starts with a new one; the damaged file is kept\n"
     "  -V        version              -h        this text\n"
     "Switches of OpenSER and Kamailio without a meaning here (-m -M -x -X -N -W -b -r -R -v …) are "
     "accepted.\n";
@@ -43,6 +44,7 @@ enum {
     LONG_MODPARAM,
     LONG_SERVER_ID,
     LONG_DOCUMENT,
+    LONG_REPLACE_DAMAGED,
 };
 
 static const struct option long_switches[] = {
@@ -58,6 +60,7 @@ static const struct option long_switches[] = {
     { "substdefs", required_argument, NULL, LONG_SUBSTDEFS },
     { "loadmodule", required_argument, NULL, LONG_LOADMODULE },
     { "modparam", required_argument, NULL, LONG_MODPARAM },
+    { "replace-damaged-database", no_argument, NULL, LONG_REPLACE_DAMAGED },
     { "log-engine", required_argument, NULL, LONG_IGNORED },
     { NULL, 0, NULL, 0 },
 };
@@ -168,6 +171,9 @@ static bool apply_script_switch(struct options *options, int letter)
         return add_modparam(options, optarg);
     case LONG_SERVER_ID:
         return add_line(options->script_after, "server_id = %s\n", optarg);
+    case LONG_REPLACE_DAMAGED:
+        options->replaces_damaged = true;
+        return true;
     default:
         return true;
     }

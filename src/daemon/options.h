@@ -25,6 +25,7 @@ struct options {
     const char *control;     /* -Y folder of the control socket */
     unsigned workers;        /* -n; 0: as the script says */
     bool without_tcp;        /* -T */
+    bool replaces_damaged;   /* --replace-damaged-database */
     struct listen_spec listen[LISTENERS_MAX];
     unsigned listen_count;
     struct alias aliases[ALIASES_MAX];

@@ -72,6 +72,10 @@ enum err location_find_ruid(struct location *location, struct str ruid, msec now
 
 /* --- from a store --- */
 
+enum {
+    RESTORE_MSEC = 1000, /* stores have whole seconds */
+};
+
 static struct slot *find_ruid(struct aor *aor, struct str ruid)
 {
     struct slot *slot = aor->first;
@@ -104,9 +108,11 @@ static enum err restore_into(struct location *location, struct shard *shard, str
 {
     struct slot *old = find_ruid(aor, binding->ruid);
     struct slot *fresh;
-    enum err err = slot_create(binding, aor, &fresh);
+    enum err err;
 
-    if (err)
+    if (old && binding->updated_at < old->updated_at + RESTORE_MSEC)
+        return ERR_NOT_NOW;
+    if ((err = slot_create(binding, aor, &fresh)))
         return err;
     if (old)
         restore_over(location, shard, old, fresh);

@@ -46,6 +46,7 @@ struct database {
     struct url url;
     struct limits limits;
     struct interrupt interrupt;
+    bool replaces_damaged; /* a file that is damaged is set aside for a new one */
 };
 
 enum {

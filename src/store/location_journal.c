@@ -1,68 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <culvert/journal.h>
+#include "store/location_journal.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <culvert/log.h>
 
-#include "base/hash.h"
 #include "base/list.h"
-#include "base/lock.h"
-#include "base/table.h"
-#include "store/location_table.h"
-#include "store/statement.h"
 
 enum {
     FETCH_ROWS = 2000,
+    CLEAN_MSEC = 60000, /* between deletions of what is over */
     RETRIES_MAX = 4096, /* at a tick: a database that is away may stay away */
-};
-
-/* A binding whose row is not up to date. */
-struct pending {
-    struct table_node node;   /* by ruid */
-    struct table_node of_aor; /* by table and AoR */
-    struct statement *latest; /* what brings it up to date; NULL while that is under way */
-    bool is_under_way;
-    bool is_given_up; /* the database refuses the latest, for good: until there is a later one */
-    uint8_t ruid_length;
-    char ruid[RUID_MAX];
-};
-
-enum load_state {
-    LOAD_DONE,
-    LOAD_WAITS, /* for a database that is away */
-    LOAD_RUNS,
-    LOAD_ENDED, /* to be joined */
-};
-
-/* The thread that loads the tables when the database was away at the start. */
-struct loader {
-    _Atomic enum load_state state;
-    enum err err;
-    struct journal_time time;
-    bool was_away; /* when we looked last */
-    pthread_t thread;
-};
-
-struct journal {
-    struct location *location;
-    struct store *store;
-    enum journal_mode mode;
-    struct row_rules rules; /* all but the offset, which moves */
-    _Atomic int64_t wall_offset;
-    struct arena arena; /* names and statements */
-    struct str names[JOURNAL_TABLES_MAX];
-    unsigned name_count, needed_count, fetch_rows;
-    struct journal_table tables[JOURNAL_TABLES_MAX];
-    atomic_uint table_count; /* that have been opened; changes of others are not written */
-    struct loader loader;
-    struct lock lock; /* of what follows; after the locks of the location, before none */
-    struct table pending;
-    struct table aors; /* the same, by their AoRs */
-    struct hash_key key;
-    unsigned given_up_count; /* of what is in these tables */
-    struct journal_counters counters;
 };
 
 /* The statement of a change: a parcel that is handed to the store and comes back. Its context is
@@ -151,13 +99,24 @@ static struct statement *take_change(struct pending *pending)
     return change;
 }
 
+static void drop(struct journal *journal, struct pending *pending)
+{
+    table_remove(&journal->aors, &pending->of_aor);
+    table_remove(&journal->pending, &pending->node);
+    free(pending);
+}
+
+/* Rows that are still to be loaded may be older than what is settled. */
 static void drop_if_done(struct journal *journal, struct pending *pending)
 {
     if (pending->latest || pending->is_under_way || pending->is_given_up)
         return;
-    table_remove(&journal->aors, &pending->of_aor);
-    table_remove(&journal->pending, &pending->node);
-    free(pending);
+    if (journal_is_loading(journal)) {
+        pending->is_settled = true;
+        journal->settled_count++;
+        return;
+    }
+    drop(journal, pending);
 }
 
 static void give_up(struct journal *journal, struct pending *pending)
@@ -167,17 +126,20 @@ static void give_up(struct journal *journal, struct pending *pending)
     journal->counters.failed++;
 }
 
-/* Another form may be written all the same. */
-static void forgive(struct journal *journal, struct pending *pending)
+/* There is something to do again: another form may be written all the same. */
+static void begin_again(struct journal *journal, struct pending *pending)
 {
     if (pending->is_given_up)
         journal->given_up_count--;
+    if (pending->is_settled)
+        journal->settled_count--;
     pending->is_given_up = false;
+    pending->is_settled = false;
 }
 
 /* The latest form takes the place of an older one; false when there is no memory. */
 static bool put_change(struct journal *journal, struct statement *change, uint64_t aor_hash,
-                       struct statement **now)
+                       bool is_removed, struct statement **now)
 {
     struct pending *pending = make_pending(journal, ruid_of(change), aor_hash);
 
@@ -187,7 +149,8 @@ static bool put_change(struct journal *journal, struct statement *change, uint64
     }
     statement_destroy(pending->latest);
     pending->latest = change;
-    forgive(journal, pending);
+    pending->is_gone = is_removed;
+    begin_again(journal, pending);
     if (journal->mode != JOURNAL_WRITE_BACK)
         *now = take_change(pending);
     return true;
@@ -277,10 +240,8 @@ static void hand_in(struct statement *change)
 /* --- from the location --- */
 
 static enum err make_change(struct journal *journal, const struct journal_table *table,
-                            enum location_event event, const struct binding *binding,
-                            struct statement **out)
+                            bool is_removed, const struct binding *binding, struct statement **out)
 {
-    bool is_removed = event == BINDING_REMOVED || event == BINDING_EXPIRED;
     struct row_rules rules = journal->rules;
     struct row_scratch scratch;
     struct value row[ROW_COLUMNS];
@@ -294,9 +255,15 @@ static enum err make_change(struct journal *journal, const struct journal_table 
     return statement_create(NULL, &query, NULL, (void *)(uintptr_t)table, out);
 }
 
-/* One that is to be in memory alone has no row, unless it had one before. */
-static bool is_unwritten(enum location_event event, const struct binding *binding)
+/*
+ * One that is to be in memory alone has no row, unless it had one before. Where others write too, a
+ * binding that is over here may have been refreshed there: rows that are over go by themselves.
+ */
+static bool is_unwritten(const struct journal *journal, enum location_event event,
+                         const struct binding *binding)
 {
+    if (journal->mode == JOURNAL_DATABASE_ONLY && event == BINDING_EXPIRED)
+        return true;
     return binding->is_volatile && event != BINDING_UPDATED;
 }
 
@@ -306,16 +273,16 @@ static void note_change(void *context, enum location_event event, const struct b
     const struct journal_table *table = find_table(journal, binding->table);
     struct statement *change;
     struct statement *now = NULL;
+    bool is_removed = binding->is_volatile || event == BINDING_REMOVED || event == BINDING_EXPIRED;
     bool is_kept = false;
 
-    if (!table || is_unwritten(event, binding))
+    if (!table || is_unwritten(journal, event, binding))
         return;
-    if (binding->is_volatile)
-        event = BINDING_REMOVED;
-    if (!make_change(journal, table, event, binding, &change)) {
+    if (!make_change(journal, table, is_removed, binding, &change)) {
+        uint64_t aor_hash = hash_aor(journal, binding->table, binding->aor);
+
         lock_take(&journal->lock);
-        is_kept =
-            put_change(journal, change, hash_aor(journal, binding->table, binding->aor), &now);
+        is_kept = put_change(journal, change, aor_hash, is_removed, &now);
         lock_give(&journal->lock);
         if (!is_kept)
             statement_destroy(change);
@@ -325,6 +292,48 @@ static void note_change(void *context, enum location_event event, const struct b
                   STR_ARG(binding->aor));
     if (now)
         hand_in(now);
+}
+
+static void note_binding(void *context, const struct binding *binding)
+{
+    note_change(context, BINDING_INSERTED, binding);
+}
+
+void journal_note_all(struct journal *journal, msec now)
+{
+    location_each(journal->location, 0, 1, now, note_binding, journal);
+}
+
+/* --- news --- */
+
+enum row_news journal_news(void *context, struct str ruid)
+{
+    struct journal *journal = context;
+    const struct pending *pending;
+    enum row_news news = NEWS_NONE;
+
+    lock_take(&journal->lock);
+    pending = find_pending(journal, ruid);
+    if (pending)
+        news = pending->is_gone ? NEWS_GONE : NEWS_CHANGED;
+    lock_give(&journal->lock);
+    return news;
+}
+
+void journal_forget_news(struct journal *journal)
+{
+    struct table_walk walk = { 0 };
+    struct table_node *node;
+
+    lock_take(&journal->lock);
+    while ((node = table_each(&journal->pending, &walk))) {
+        struct pending *pending = CONTAINER_OF(node, struct pending, node);
+
+        if (pending->is_settled)
+            drop(journal, pending);
+    }
+    journal->settled_count = 0;
+    lock_give(&journal->lock);
 }
 
 /* --- life --- */
@@ -358,142 +367,18 @@ static void journal_destroy(struct journal *journal)
     free(journal);
 }
 
-static enum err load_table(struct journal *journal, const struct journal_table *table, bool is_late)
-{
-    struct table_load load = {
-        .table = table,
-        .location = journal->location,
-        .store = journal->store,
-        .rules = journal->rules,
-        .time = journal->loader.time,
-        .fetch_rows = journal->fetch_rows,
-        .is_late = is_late,
-    };
-    enum err err;
-
-    load.rules.wall_offset = load.time.wall - (int64_t)load.time.now;
-    err = location_table_load(&load);
-    lock_take(&journal->lock);
-    journal->counters.loaded += load.loaded;
-    lock_give(&journal->lock);
-    return err;
-}
-
-static enum err open_tables(struct journal *journal)
-{
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < journal->name_count; i++) {
-        struct journal_table *table = &journal->tables[count];
-        enum err err = location_table_open(journal->store, journal->names[i],
-                                           journal->rules.uses_domain, &journal->arena, table);
-
-        if (err == ERR_UNSUPPORTED && journal->needed_count && i >= journal->needed_count) {
-            log_notice("usrloc: bindings of \"" STR_FMT "\" are kept in memory alone",
-                       STR_ARG(journal->names[i]));
-            continue;
-        }
-        if (err)
-            return err;
-        table->journal = journal;
-        count++;
-    }
-    atomic_store_explicit(&journal->table_count, count, memory_order_release);
-    return ERR_NONE;
-}
-
-/* From the moment when they are open changes are written. */
-static enum err load_tables(struct journal *journal, bool is_late)
-{
-    enum err err = ERR_NONE;
-
-    if (!journal->table_count && (err = open_tables(journal)))
-        return err;
-    for (unsigned i = 0; !err && i < journal->table_count; i++)
-        err = load_table(journal, &journal->tables[i], is_late);
-    return err;
-}
-
-/* --- loading late --- */
-
-static void write_binding(void *context, const struct binding *binding)
-{
-    note_change(context, BINDING_INSERTED, binding);
-}
-
-/* What was registered before the tables were there has no rows. */
-static void *load_late(void *argument)
-{
-    struct journal *journal = argument;
-    struct loader *loader = &journal->loader;
-
-    loader->err = load_tables(journal, true);
-    if (!loader->err)
-        location_each(journal->location, 0, 1, loader->time.now, write_binding, journal);
-    atomic_store(&loader->state, LOAD_ENDED);
-    return NULL;
-}
-
-static void end_loading(struct journal *journal)
-{
-    struct loader *loader = &journal->loader;
-
-    pthread_join(loader->thread, NULL);
-    atomic_store(&loader->state, store_is_away(journal->store) ? LOAD_WAITS : LOAD_DONE);
-    if (!loader->err)
-        log_notice("usrloc: %llu bindings have been loaded, now that the database is back",
-                   (unsigned long long)journal->counters.loaded);
-    else if (loader->state == LOAD_DONE)
-        log_error("usrloc: the bindings of the database could not be loaded: %s. They are kept in "
-                  "memory alone until culvert is started again",
-                  err_name(loader->err));
-}
-
-static void look_at_loading(struct journal *journal, struct journal_time time)
-{
-    struct loader *loader = &journal->loader;
-
-    if (atomic_load(&loader->state) == LOAD_ENDED)
-        end_loading(journal);
-    if (atomic_load(&loader->state) != LOAD_WAITS || store_is_away(journal->store))
-        return;
-    loader->time = time;
-    atomic_store(&loader->state, LOAD_RUNS);
-    if (pthread_create(&loader->thread, NULL, load_late, journal))
-        atomic_store(&loader->state, LOAD_WAITS);
-}
-
-/* ERR_IO from a database that is away is a matter of time. */
-static enum err load_now_or_later(struct journal *journal)
-{
-    enum err err = store_is_away(journal->store) ? ERR_IO : load_tables(journal, false);
-
-    if (!err || !store_is_away(journal->store))
-        return err;
-    log_warning("usrloc: the database is away: bindings of before come when it is back");
-    atomic_store(&journal->loader.state, LOAD_WAITS);
-    return ERR_NONE;
-}
-
-static enum journal_mode mode_of(enum journal_mode mode)
-{
-    if (mode != JOURNAL_DATABASE_ONLY)
-        return mode;
-    log_notice("usrloc: db_mode 3 is taken as 1: bindings are in memory and in the database");
-    return JOURNAL_WRITE_THROUGH;
-}
-
 static enum err keep_settings(struct journal *journal, const struct journal_settings *settings)
 {
     journal->location = settings->location;
     journal->store = settings->store;
-    journal->mode = mode_of(settings->mode);
+    journal->mode = settings->mode;
     journal->rules =
         (struct row_rules){ .uses_domain = settings->uses_domain, .sockets = settings->sockets };
     if (settings->random)
         hash_key_random(settings->random, &journal->key);
     journal->needed_count = settings->needed_count;
     journal->fetch_rows = settings->fetch_rows ? settings->fetch_rows : FETCH_ROWS;
+    journal->loads_behind = settings->loads_behind;
     journal->loader.time = settings->time;
     set_time(journal, settings->time);
     if (settings->table_count > JOURNAL_TABLES_MAX)
@@ -514,13 +399,14 @@ enum err journal_start(const struct journal_settings *settings, struct journal *
     arena_init(&journal->arena, NULL, SIZE_MAX);
     lock_init(&journal->lock);
     err = keep_settings(journal, settings);
-    if (!err)
-        err = load_now_or_later(journal);
+    if (!err && journal->mode != JOURNAL_READ_ONLY)
+        location_watch(journal->location, note_change, journal);
+    if (!err && (err = journal_load(journal)))
+        location_watch(journal->location, NULL, journal);
     if (err) {
         journal_destroy(journal);
         return err;
     }
-    location_watch(journal->location, note_change, journal);
     *out = journal;
     return ERR_NONE;
 }
@@ -546,21 +432,41 @@ static void hand_in_waiting(struct journal *journal, size_t most)
         hand_in(change);
 }
 
+/* Where others write too. */
+static void delete_expired(struct journal *journal, struct journal_time time)
+{
+    if (journal->mode != JOURNAL_DATABASE_ONLY || time.now < journal->clean_at)
+        return;
+    journal->clean_at = time.now + CLEAN_MSEC;
+    for (unsigned i = 0; i < journal->table_count; i++) {
+        struct arena arena;
+        struct query query;
+
+        arena_init(&arena, NULL, SIZE_MAX);
+        if (!location_table_clean(&journal->tables[i], time.wall, &arena, &query))
+            (void)!store_query(journal->store, NULL, query.sql, query.params, query.param_count,
+                               NULL, NULL);
+        arena_fini(&arena);
+    }
+}
+
 void journal_tick(struct journal *journal, struct journal_time time)
 {
     set_time(journal, time);
+    delete_expired(journal, time);
     hand_in_waiting(journal, journal->mode == JOURNAL_WRITE_BACK ? SIZE_MAX : RETRIES_MAX);
 }
 
 bool journal_has_written(struct journal *journal, struct str table, struct str aor)
 {
-    uint64_t hash = hash_aor(journal, table, aor);
-    bool has_written;
+    struct table_node *node;
 
     lock_take(&journal->lock);
-    has_written = !table_find_first(&journal->aors, hash);
+    node = table_find_first(&journal->aors, hash_aor(journal, table, aor));
+    while (node && CONTAINER_OF(node, struct pending, of_aor)->is_settled)
+        node = table_find_next(node);
     lock_give(&journal->lock);
-    return has_written;
+    return !node;
 }
 
 struct store *journal_store(const struct journal *journal)
@@ -570,14 +476,14 @@ struct store *journal_store(const struct journal *journal)
 
 bool journal_is_prompt(const struct journal *journal)
 {
-    return journal->mode != JOURNAL_WRITE_BACK;
+    return journal->mode == JOURNAL_WRITE_THROUGH || journal->mode == JOURNAL_DATABASE_ONLY;
 }
 
 void journal_look(struct journal *journal, struct journal_time time)
 {
     bool is_away = store_is_away(journal->store);
 
-    look_at_loading(journal, time);
+    journal_look_at_loading(journal, time);
     if (journal->loader.was_away && !is_away)
         journal_tick(journal, time);
     journal->loader.was_away = is_away;
@@ -587,7 +493,8 @@ void journal_read_counters(struct journal *journal, struct journal_counters *out
 {
     lock_take(&journal->lock);
     *out = journal->counters;
-    out->waiting = table_count(&journal->pending) - journal->given_up_count;
+    out->loading = journal_is_loading(journal);
+    out->waiting = table_count(&journal->pending) - journal->given_up_count - journal->settled_count;
     lock_give(&journal->lock);
 }
 
@@ -613,8 +520,7 @@ void journal_stop(struct journal *journal)
     if (!journal)
         return;
     location_watch(journal->location, NULL, journal);
-    if (atomic_load(&journal->loader.state) >= LOAD_RUNS)
-        end_loading(journal);
+    journal_end_loading(journal);
     flush(journal);
     journal_destroy(journal);
 }

@@ -228,7 +228,7 @@ static struct value text_or_null(struct str text)
 }
 
 /* The last '@': a user part may have one, escaped or not; a domain has none. */
-static void write_aor(const struct row_rules *rules, struct str aor, struct value *username,
+void row_write_aor(const struct row_rules *rules, struct str aor, struct value *username,
                       struct value *domain)
 {
     size_t at = aor.len;
@@ -266,7 +266,7 @@ void row_write(const struct row_rules *rules, const struct binding *binding,
     int64_t expires =
         binding->expires_at == BINDING_FOREVER ? 0 : (int64_t)binding->expires_at + offset;
 
-    write_aor(rules, binding->aor, &out[ROW_USERNAME], &out[ROW_DOMAIN]);
+    row_write_aor(rules, binding->aor, &out[ROW_USERNAME], &out[ROW_DOMAIN]);
     out[ROW_RUID] = value_of_str(binding->ruid);
     out[ROW_CONTACT] = value_of_str(binding->contact);
     out[ROW_RECEIVED] = text_or_null(binding->received);

@@ -56,6 +56,9 @@ struct row_scratch {
 };
 
 struct str row_column_name(enum row_column column);
+/* As the columns have it. */
+void row_write_aor(const struct row_rules *rules, struct str aor, struct value *username,
+                   struct value *domain);
 /* Texts are borrowed from the binding and the scratch. */
 void row_write(const struct row_rules *rules, const struct binding *binding,
                struct row_scratch *scratch, struct value out[static ROW_COLUMNS]);

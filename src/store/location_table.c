@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/location_table.h"
 
+#include <stdatomic.h>
+
 #include <culvert/cursor.h>
 #include <culvert/log.h>
 
@@ -112,6 +114,27 @@ static enum err make_load(struct arena *arena, struct journal_table *table)
     return keep_text(arena, &w, &table->load);
 }
 
+static void write_find(struct writer *w, const struct journal_table *table, const char *where)
+{
+    write_str(w, STR("SELECT "));
+    write_columns(w, table, "@");
+    write_fmt(w, ", id FROM " STR_FMT " WHERE %s", STR_ARG(table->name), where);
+}
+
+static enum err make_finds(struct arena *arena, struct journal_table *table)
+{
+    char buffer[SQL_MAX];
+    struct writer w = writer_over(buffer, sizeof buffer);
+    enum err err;
+
+    write_find(&w, table, table->uses_domain ? "username = ? AND domain = ?" : "username = ?");
+    if ((err = keep_text(arena, &w, &table->find_aor)) || table->skips_ruid)
+        return err;
+    w = writer_over(buffer, sizeof buffer);
+    write_find(&w, table, "ruid = ?");
+    return keep_text(arena, &w, &table->find_ruid);
+}
+
 static unsigned add_key(const struct journal_table *table, const struct value *row,
                         struct value *out, unsigned count)
 {
@@ -187,7 +210,9 @@ static enum err make_statements(struct store *store, struct arena *arena,
 
     if (!err)
         err = make_remove(arena, table);
-    return err ? err : make_load(arena, table);
+    if (!err)
+        err = make_load(arena, table);
+    return err ? err : make_finds(arena, table);
 }
 
 enum err location_table_open(struct store *store, struct str name, bool uses_domain,
@@ -229,20 +254,24 @@ static enum err name_row(struct table_load *load, int64_t id, struct arena *aren
     return store_query(load->store, NULL, sql, params, 2, NULL, NULL);
 }
 
-/* Is there one for the same contact or the same client? */
+/* Of the same contact or the same client is another one, by a later request. */
 static bool is_superseded(struct table_load *load, const struct binding *row, struct arena *arena)
 {
     struct binding *bindings;
     unsigned count;
+    bool is_superseded = false;
 
     if (location_find(load->location, row->table, row->aor, load->time.now, arena, &bindings,
                       &count))
         return false;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        if (str_eq(bindings[i].ruid, row->ruid))
+            return false;
         if (str_eq(bindings[i].contact, row->contact) ||
             (row->instance.len && str_eq(bindings[i].instance, row->instance)))
-            return true;
-    return false;
+            is_superseded = true;
+    }
+    return is_superseded;
 }
 
 static enum err delete_row(struct table_load *load, int64_t id, struct arena *arena)
@@ -255,6 +284,32 @@ static enum err delete_row(struct table_load *load, int64_t id, struct arena *ar
     return err ? err : store_query(load->store, NULL, sql, &param, 1, NULL, NULL);
 }
 
+/* A binding that is over, or somebody else's. */
+static bool is_passed_over(const struct table_load *load, const struct binding *binding,
+                           const struct value *row)
+{
+    if (binding->expires_at != BINDING_FOREVER && binding->expires_at <= load->time.now)
+        return true;
+    if (load->is_shared && row[ROW_SOCKET].text.len && binding->flow.socket == SOCKET_ANY)
+        return true;
+    return load->aor.len && !str_eq(load->aor, binding->aor);
+}
+
+/* One that was removed while it was restored is removed once more. */
+static enum err restore(struct table_load *load, const struct binding *binding)
+{
+    enum err err;
+
+    if (load->news && load->news(load->context, binding->ruid) != NEWS_NONE)
+        return ERR_NONE;
+    if ((err = location_restore(load->location, binding)))
+        return err == ERR_NOT_NOW ? ERR_NONE : err;
+    load->loaded++;
+    if (load->news && load->news(load->context, binding->ruid) == NEWS_GONE)
+        (void)!location_remove_ruid(load->location, binding->ruid);
+    return ERR_NONE;
+}
+
 static enum err load_row(struct table_load *load, const struct value *row, int64_t id,
                          struct arena *arena)
 {
@@ -263,20 +318,17 @@ static enum err load_row(struct table_load *load, const struct value *row, int64
 
     if ((err = row_read(&load->rules, row, load->time.now, arena, &binding)))
         return err;
-    if (binding.expires_at != BINDING_FOREVER && binding.expires_at <= load->time.now)
+    if (is_passed_over(load, &binding, row))
         return ERR_NONE;
     binding.table = load->table->name;
-    if (load->is_late && is_superseded(load, &binding, arena))
-        return delete_row(load, id, arena);
     if ((err = name_row(load, id, arena, &binding.ruid)))
         return err;
-    if ((err = location_restore(load->location, &binding)))
-        return err;
-    load->loaded++;
-    return ERR_NONE;
+    if (load->is_late && is_superseded(load, &binding, arena))
+        return delete_row(load, id, arena);
+    return restore(load, &binding);
 }
 
-static void load_page(void *context, const struct store_result *result)
+void location_table_take(void *context, const struct store_result *result)
 {
     struct table_load *load = context;
     unsigned columns = load->table->column_count;
@@ -300,20 +352,33 @@ static void load_page(void *context, const struct store_result *result)
 }
 
 /* Permanent bindings have the epoch itself. */
+enum err location_table_clean(const struct journal_table *table, int64_t wall, struct arena *arena,
+                              struct query *out)
+{
+    struct value *params = arena_alloc(arena, 2 * sizeof *params);
+    char *texts = arena_alloc(arena, 2 * TIME_TEXT_MAX);
+    enum err err;
+
+    if (!params || !texts)
+        return ERR_NOMEM;
+    params[0] = value_of_str(row_write_time(wall, texts));
+    params[1] = value_of_str(row_write_time(0, texts + TIME_TEXT_MAX));
+    *out = (struct query){ .params = params, .param_count = 2 };
+    err = str_print(arena, &out->sql, "DELETE FROM " STR_FMT " WHERE expires < ? AND expires > ?",
+                    STR_ARG(table->name));
+    return err;
+}
+
 static enum err delete_expired(const struct table_load *load)
 {
-    char texts[2][TIME_TEXT_MAX];
-    struct value params[] = { value_of_str(row_write_time(load->time.wall, texts[0])),
-                              value_of_str(row_write_time(0, texts[1])) };
-    struct str sql;
     struct arena arena;
+    struct query query;
     enum err err;
 
     arena_init(&arena, NULL, SIZE_MAX);
-    err = str_print(&arena, &sql, "DELETE FROM " STR_FMT " WHERE expires < ? AND expires > ?",
-                    STR_ARG(load->table->name));
+    err = location_table_clean(load->table, load->time.wall, &arena, &query);
     if (!err)
-        err = store_run(load->store, sql, params, 2, NULL, NULL);
+        err = store_run(load->store, query.sql, query.params, query.param_count, NULL, NULL);
     arena_fini(&arena);
     return err;
 }
@@ -328,8 +393,9 @@ enum err location_table_load(struct table_load *load)
         struct value params[] = { value_of_int(load->last_id), value_of_int(load->fetch_rows) };
 
         load->row_count = 0;
-        if ((err = store_run(load->store, load->table->load, params, 2, load_page, load)))
+        if ((err = store_run(load->store, load->table->load, params, 2, location_table_take, load)))
             return err;
-    } while (load->row_count == load->fetch_rows);
+    } while (load->row_count == load->fetch_rows &&
+             !(load->is_stopping && atomic_load(load->is_stopping)));
     return ERR_NONE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* A location table of a database: the statements for it, and loading it. */
+#include "store/driver.h"
 #include "store/location_row.h"
 
 /*
@@ -15,7 +16,9 @@ struct journal_table {
     struct str upsert; /* parameters: the columns, and the key if there is no ruid */
     struct str insert; /* without ruid alone: the columns */
     struct str remove; /* parameters: the key */
-    struct str load;
+    struct str load;      /* parameters: the last id before, how many */
+    struct str find_aor;  /* parameters: the user name, and the domain with uses_domain */
+    struct str find_ruid; /* parameter: the ruid; empty without one */
     enum row_column columns[ROW_COLUMNS]; /* those that it has */
     unsigned column_count;
     bool skips_ruid;
@@ -36,6 +39,13 @@ unsigned location_table_remove_params(const struct journal_table *table,
                                       const struct value row[static ROW_COLUMNS],
                                       struct value out[static ROW_COLUMNS + 4]);
 
+/* What the journal knows of a binding that the row may not know yet. */
+enum row_news {
+    NEWS_NONE,
+    NEWS_CHANGED,
+    NEWS_GONE,
+};
+
 struct table_load {
     const struct journal_table *table;
     struct location *location;
@@ -44,6 +54,11 @@ struct table_load {
     struct journal_time time;
     unsigned fetch_rows; /* of a page */
     bool is_late;        /* what was registered meanwhile comes first */
+    bool is_shared;      /* others use the table too: what came on their sockets is not for us */
+    struct str aor;      /* rows of others are passed over; empty: none are */
+    enum row_news (*news)(void *context, struct str ruid);
+    void *context;
+    const atomic_bool *is_stopping; /* ends the loading; may be NULL */
     /* Of the loading itself. */
     int64_t last_id;
     unsigned row_count; /* of the last page */
@@ -53,3 +68,8 @@ struct table_load {
 /* Deletes what is over, and restores the rest to the location. Rows that make no binding are
  * logged. */
 MUST_USE enum err location_table_load(struct table_load *load);
+/* Restores the rows of one answer, of `load` or `find_…`: a store_done_fn for a struct table_load. */
+void location_table_take(void *context, const struct store_result *result);
+/* The statement that deletes what is over, with its two parameters, whose texts are in the buffers. */
+MUST_USE enum err location_table_clean(const struct journal_table *table, int64_t wall,
+                                       struct arena *arena, struct query *out);

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <culvert/log.h>
@@ -202,17 +204,57 @@ static int check_pages(struct sqlite *sqlite, const char *path)
     return is_sound ? SQLITE_OK : SQLITE_CORRUPT;
 }
 
+static bool is_damage(int code)
+{
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
 static void log_unusable(struct sqlite *sqlite, const char *path, int code)
 {
-    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+    if (is_damage(code))
         log_error(
             "store: the database \"%s\" is damaged, or no database (%s). Put a copy back, save "
-            "what can be saved (sqlite3 '%s' .recover | sqlite3 new.db), or move the file away "
-            "and a new one is made",
+            "what can be saved (sqlite3 '%s' .recover | sqlite3 new.db), or start culvert with "
+            "--replace-damaged-database: it is kept under another name, and a new one is made",
             path, sqlite3_errstr(code), path);
     else
         log_error("store: cannot open the database \"%s\": %s", path,
                   sqlite->handle ? sqlite3_errmsg(sqlite->handle) : sqlite3_errstr(code));
+}
+
+/* --- a damaged file --- */
+
+/* "culvert.db.damaged-20260131-235959", and the same of its companions. */
+static enum err rename_part(const char *path, const char *mark, const char *suffix)
+{
+    char from[PATH_MAX];
+    char to[PATH_MAX];
+
+    if ((size_t)snprintf(from, sizeof from, "%s%s", path, suffix) >= sizeof from ||
+        (size_t)snprintf(to, sizeof to, "%s.%s%s", path, mark, suffix) >= sizeof to)
+        return ERR_LIMIT;
+    if (rename(from, to) == 0 || (errno == ENOENT && *suffix))
+        return ERR_NONE;
+    log_error("store: the damaged database \"%s\" cannot be renamed: %s", from, strerror(errno));
+    return ERR_IO;
+}
+
+static enum err set_aside(const char *path)
+{
+    static const char *const suffixes[] = { "-wal", "-shm", "" };
+    time_t now = time(NULL);
+    struct tm parts;
+    char mark[64];
+    enum err err = ERR_NONE;
+
+    gmtime_r(&now, &parts);
+    strftime(mark, sizeof mark, "damaged-%Y%m%d-%H%M%S", &parts);
+    for (size_t i = 0; !err && i < sizeof suffixes / sizeof suffixes[0]; i++)
+        err = rename_part(path, mark, suffixes[i]);
+    if (!err)
+        log_warning("store: the damaged database is kept as \"%s.%s\"; a new one is made", path,
+                    mark);
+    return err;
 }
 
 static int open_handle(struct sqlite *sqlite, const char *path)
@@ -227,7 +269,7 @@ static int open_handle(struct sqlite *sqlite, const char *path)
     return code;
 }
 
-static enum err open_path(struct sqlite *sqlite, const char *path)
+static enum err try_path(struct sqlite *sqlite, const char *path)
 {
     enum err err;
     int code;
@@ -235,12 +277,24 @@ static enum err open_path(struct sqlite *sqlite, const char *path)
     if (!is_in_memory(path) && (err = create_file(path)))
         return err;
     code = open_handle(sqlite, path);
-    if (code != SQLITE_OK) {
-        log_unusable(sqlite, path, code);
-        return ERR_IO;
+    if (code == SQLITE_OK) {
+        sqlite->base.is_up = true;
+        return ERR_NONE;
     }
-    sqlite->base.is_up = true;
-    return ERR_NONE;
+    log_unusable(sqlite, path, code);
+    sqlite3_close_v2(sqlite->handle);
+    sqlite->handle = NULL;
+    return is_damage(code) ? ERR_SYNTAX : ERR_IO;
+}
+
+/* ERR_SYNTAX of the file itself: it is what is damaged. */
+static enum err open_path(struct sqlite *sqlite, const char *path)
+{
+    enum err err = try_path(sqlite, path);
+
+    if (err == ERR_SYNTAX && sqlite->base.database->replaces_damaged && !(err = set_aside(path)))
+        err = try_path(sqlite, path);
+    return err ? ERR_IO : ERR_NONE;
 }
 
 static enum err sqlite_create(struct database *database, struct connection **out)

@@ -36,6 +36,7 @@ static struct {
     struct list_node stores;
     store_post_fn *post;
     bool is_synchronous;
+    bool replaces_damaged;
     struct limits limits;
     char embedded_path[PATH_MAX];
 } registry = {
@@ -56,6 +57,13 @@ void store_set_synchronous(bool is_synchronous)
 {
     lock_take(&registry.lock);
     registry.is_synchronous = is_synchronous;
+    lock_give(&registry.lock);
+}
+
+void store_set_replaces_damaged(bool replaces_damaged)
+{
+    lock_take(&registry.lock);
+    registry.replaces_damaged = replaces_damaged;
     lock_give(&registry.lock);
 }
 
@@ -284,6 +292,7 @@ static void set_up(struct store *store, const struct url *url)
     store->is_synchronous = registry.is_synchronous;
     store->database.driver = url->driver;
     store->database.limits = registry.limits;
+    store->database.replaces_damaged = registry.replaces_damaged;
     store->database.url = *url;
     url_move(&store->database.url, store->path);
     if (url->connections)
@@ -428,6 +437,11 @@ enum err store_settle(struct store *store, struct worker *worker, store_done_fn 
     return ERR_NONE;
 }
 
+bool store_is_synchronous(const struct store *store)
+{
+    return store->is_synchronous;
+}
+
 bool store_is_embedded(const struct store *store)
 {
     return store->database.driver->is_embedded;
@@ -486,11 +500,6 @@ void store_write_together(struct store *store, const struct query queries[], uns
         write_statements(store, &statements);
     while ((statement = statements_take(&statements)))
         err ? statement_destroy(statement) : statement_deliver(statement, NULL);
-}
-
-bool store_is_synchronous(const struct store *store)
-{
-    return store->is_synchronous;
 }
 
 bool store_is_lasting(const struct store *store)

@@ -22,6 +22,8 @@ void store_close_to_workers(void);
  * and calls `done` before it returns.
  */
 void store_set_synchronous(bool is_synchronous);
+/* A damaged file is renamed, and a new one made in its place; unless set it cannot be opened. */
+void store_set_replaces_damaged(bool replaces_damaged);
 /* Connections of a pool, and the time for a statement, unless a URL says otherwise; 4, and 5 s. */
 void store_set_limits(unsigned connections, msec statement);
 /* The file behind store_open(""); "culvert.db" unless set. ":memory:" keeps nothing. */

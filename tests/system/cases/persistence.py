@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import time
 
 from rig.case import Skip, case, equal, matches, true
 from rig.registrations import Registrations
@@ -34,7 +35,7 @@ def bindings_survive(rig):
         equal(callee.register(headers=['Contact: <sip:bob@10.255.255.1:5060>']).status, 200, 'REGISTER')
         before = server.ask('bindings')['bindings']
         server = restart(rig, server, **more)
-        after = server.ask('bindings')['bindings']
+        after = bindings_of(server)
         for name in ('aor', 'contact', 'flow', 'call_id', 'cseq', 'user_agent', 'ruid'):
             equal(after[0][name], before[0][name], f'db_mode {mode}: {name}')
         reaches(caller, callee, f'db_mode {mode}: INVITE after the restart')
@@ -55,8 +56,14 @@ def bindings_survive_a_crash(rig):
         equal(phone.register().status, 200, 'REGISTER')
     kill(server)
     server = rig.server(**more)
-    equal(len(server.ask('bindings')['bindings']), 20, 'bindings')
+    equal(len(bindings_of(server)), 20, 'bindings')
     reaches(phones[0], phones[1], 'INVITE after the crash')
+
+
+def bindings_of(server):
+    """All of them, also those that are still being loaded."""
+    server.wait_for('bindings are loaded', lambda stats: not stats['usrloc.loading'])
+    return server.ask('bindings')['bindings']
 
 
 def kill(server):
@@ -67,7 +74,7 @@ def kill(server):
 
 def check_acknowledged(server, phones, what):
     """Every binding that was answered 200 is there, as new as it was; what was given up is not."""
-    there = {binding['aor'].partition('@')[0]: binding['cseq'] for binding in server.ask('bindings')['bindings']}
+    there = {binding['aor'].partition('@')[0]: binding['cseq'] for binding in bindings_of(server)}
     lost = {user: kept for user, kept in phones.acknowledged.items() if kept[1] and there.get(user, 0) < kept[0]}
     risen = {user: kept for user, kept in phones.acknowledged.items() if not kept[1] and user in there}
     true(len(phones.acknowledged) > 100, f'{what}: so many were acknowledged: {len(phones.acknowledged)}')
@@ -114,7 +121,7 @@ def torn_write(rig):
     with log.open('r+b') as tail:
         tail.truncate(log.stat().st_size - 100)
     server = rig.server(**more)
-    there = {binding['aor'].partition('@')[0] for binding in server.ask('bindings')['bindings']}
+    there = {binding['aor'].partition('@')[0] for binding in bindings_of(server)}
     lost = set(phones.acknowledged) - there
     true(there and len(lost) < 50, f'one write is lost, not more: {len(lost)} of {len(phones.acknowledged)}')
 
@@ -150,7 +157,7 @@ def removed_bindings_stay_removed(rig):
     bob.register(0)
     server.wait_for('an expired binding goes', lambda stats: stats['location.bindings'] == 1)
     server = restart(rig, server, **more)
-    bindings = server.ask('bindings')['bindings']
+    bindings = bindings_of(server)
     equal([binding['aor'].partition('@')[0] for binding in bindings], ['alice'], 'bindings')
 
 
@@ -185,6 +192,79 @@ def corrupt_database(rig):
         database.seek(100)
         database.write(os.urandom(4000))
     matches(start_failure(rig), r'culvert\.db', 'message')
+
+
+@case()
+def damaged_database_is_replaced_when_told(rig):
+    """--replace-damaged-database: the server starts, and the damaged file is kept as it was."""
+    path = rig.folder / 'culvert.db'
+    path.write_bytes(b'this is no database' * 100)
+    matches(start_failure(rig), r'--replace-damaged-database', 'message')
+    server = rig.server('automatic', '--replace-damaged-database', after=WITH_DATABASE % 1)
+    equal(rig.phone(11).register().status, 200, 'REGISTER')
+    kept = list(rig.folder.glob('culvert.db.damaged-*'))
+    equal([one.read_bytes() for one in kept], [b'this is no database' * 100], 'kept files')
+    matches(server.text(), kept[0].name, 'log')
+
+
+def fill(path, count):
+    """Rows of bindings that another server has written."""
+    expires = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(time.time() + 3600))
+    now = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())
+    rows = (
+        (f'r{n}', f'u{n}', f'sip:u{n}@10.1.{n >> 8 & 255}.{n & 255}', expires, f'c{n}', now, f'udp:10.1.{n >> 8 & 255}.{n & 255}:5060')
+        for n in range(count)
+    )
+    with sqlite3.connect(path) as database:
+        database.executemany(
+            'INSERT INTO location (ruid, username, contact, expires, callid, last_modified, flow) VALUES (?,?,?,?,?,?,?)', rows
+        )
+    database.close()
+
+
+@case()
+def nobody_is_missing_while_loading(rig):
+    """Packets are answered while bindings are loaded, and who is not loaded yet is found."""
+    count = rig.quick_or_all(100000, 1000000)
+    more = {'after': WITH_DATABASE % 1}
+    rig.server(**more).stop()
+    fill(rig.folder / 'culvert.db', count)
+    started = time.monotonic()
+    server = rig.server(**more)
+    phone, late = rig.phone(11), rig.phone(12, f'u{count - 1}')
+    equal(server.stats()['usrloc.loading'], 1, 'still loading')
+    equal(phone.ask('OPTIONS', f'sip:nobody@{rig.address}').status, 404, 'somebody who is not there')
+    answer = late.register()
+    equal((answer.status, answer.get('Contact').count('<sip:')), (200, 2), 'REGISTER beside a row that is not loaded')
+    equal(server.stats()['usrloc.loading'], 1, 'loading all the time')
+    bindings = bindings_of(server)
+    seconds = time.monotonic() - started
+    equal(len(bindings), count + 1, 'bindings')
+    true(seconds < count / 1000000 * 60 + 10, f'loading {count} took {seconds:.1f} s')
+    return f'{count} in {seconds:.1f} s'
+
+
+@case()
+def other_servers_bindings_are_found(rig):
+    """db_mode 3: each lookup asks the database, where other servers write, and take away."""
+    server = rig.server(after=WITH_DATABASE % 3)
+    caller, callee = rig.phone(11), rig.phone(12, 'bob')
+    path = rig.folder / 'culvert.db'
+    row = f"'x-1', 'bob', 'sip:bob@{callee.own[0]}:5060', '2999-01-01 00:00:00', 'udp:{callee.own[0]}:5060'"
+    caller.send(caller.request('INVITE', callee.aor))
+    equal(caller.final('INVITE').status, 404, 'before')
+    with sqlite3.connect(path) as other:
+        other.execute(f'INSERT INTO location (ruid, username, contact, expires, flow) VALUES ({row})')
+    reaches(caller, callee, 'INVITE to a binding of another server')
+    with sqlite3.connect(path) as other:
+        other.execute('DELETE FROM location')
+    other.close()
+    caller.new_call()
+    caller.send(caller.request('INVITE', callee.aor))
+    equal(caller.final('INVITE').status, 404, 'when it is gone')
+    equal(callee.register().status, 200, 'REGISTER')
+    reaches(caller, callee, 'INVITE to a binding of ours')
+    equal(len(server.ask('bindings')['bindings']), 1, 'bindings')
 
 
 @case()

@@ -204,6 +204,7 @@ static void test_restored_bindings(void **state)
 {
     struct binding first = stored("uloc-5f2b1c3d-1a2b-1", "sip:a@h");
     struct binding moved = stored("uloc-5f2b1c3d-1a2b-1", "sip:b@h");
+    struct binding older = stored("uloc-5f2b1c3d-1a2b-1", "sip:older@h");
     struct binding nameless = stored("", "sip:c@h");
     struct binding foreign = stored("uloc-5f2b1c3d-1a2b-1", "sip:a@h");
     struct binding forever = stored("uloc-2", "sip:d@h");
@@ -212,8 +213,11 @@ static void test_restored_bindings(void **state)
     (void)state;
     rig_init(&rig);
     foreign.aor = STR("bob@example.com");
+    moved.updated_at += 1000;
+    older.updated_at += 999;
     forever.expires_at = BINDING_FOREVER;
     assert_int_equal(location_restore(rig.location, &first), ERR_NONE);
+    assert_int_equal(location_restore(rig.location, &older), ERR_NOT_NOW);
     assert_int_equal(location_restore(rig.location, &moved), ERR_NONE);
     assert_int_equal(location_restore(rig.location, &nameless), ERR_NONE);
     assert_int_equal(location_restore(rig.location, &foreign), ERR_EXISTS);

@@ -256,7 +256,7 @@ static void test_damaged_file_is_refused_by_name(void **state)
     write_file(rig.path, garbage, sizeof garbage);
     assert_int_equal(store_open(STR(""), &store), ERR_IO);
     assert_non_null(strstr(last_log, rig.path));
-    assert_non_null(strstr(last_log, "move the file away"));
+    assert_non_null(strstr(last_log, "--replace-damaged-database"));
     unlink(rig.path);
     rig_open(&rig);
     rig_close(&rig);
