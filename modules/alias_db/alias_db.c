@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Other names of users: the table says whom they mean. */
+#include <culvert/accounts.h>
 #include <culvert/module.h>
 #include <culvert/query.h>
 #include <culvert/server.h>
@@ -171,6 +172,44 @@ static const struct mod_param params[] = {
     { 0 },
 };
 
+/* ---- commands ---- */
+
+static enum err manage(struct module *module, struct command *command,
+                       enum err (*run)(const struct account_table *, struct command *))
+{
+    const struct alias_db *a = module_state(module);
+    const struct account_table table = {
+        .store = a->store,
+        .name = STR("dbaliases"),
+        .keys = { a->alias_user_column, a->alias_domain_column },
+        .values = { a->user_column, a->domain_column },
+    };
+
+    return run(&table, command);
+}
+
+static enum err run_add(struct module *module, struct command *command)
+{
+    return manage(module, command, account_add_alias);
+}
+
+static enum err run_rm(struct module *module, struct command *command)
+{
+    return manage(module, command, account_remove_alias);
+}
+
+static enum err run_list(struct module *module, struct command *command)
+{
+    return manage(module, command, account_list_aliases);
+}
+
+static const struct mod_command commands[] = {
+    { "alias.add", "alias@domain user@domain", "Gives a user another name.", run_add },
+    { "alias.rm", "alias@domain", "Takes that name away.", run_rm },
+    { "alias.list", "[user@domain]", "The aliases, of all users or of one.", run_list },
+    { 0 },
+};
+
 static enum err start(struct module *module)
 {
     struct alias_db *alias_db = module_state(module);
@@ -192,6 +231,7 @@ CULVERT_MODULE = {
     .state_size = sizeof(struct alias_db),
     .functions = functions,
     .params = params,
+    .commands = commands,
     .start = start,
     .stop = stop,
 };

@@ -57,10 +57,61 @@ static enum err flush(struct module *module, struct command *command)
     return ERR_NONE;
 }
 
+typedef enum err account_fn(const struct account_table *table, struct command *command);
+
+/* What is remembered of a user may be wrong from now on. */
+static enum err manage(struct module *module, struct command *command, account_fn *run)
+{
+    struct auth_db *auth_db = module_state(module);
+    const struct account_table table = accounts_of(auth_db);
+    enum err err = run(&table, command);
+
+    (void)!flush(module, command);
+    return err;
+}
+
+#define MANAGE(name, run)                                                     \
+    static enum err name(struct module *module, struct command *command)      \
+    {                                                                         \
+        return manage(module, command, run);                                  \
+    }
+
+MANAGE(add_user, account_add_user)
+MANAGE(change_user, account_change_user)
+MANAGE(remove_user, account_remove_user)
+MANAGE(show_user, account_show_user)
+MANAGE(list_users, account_list_users)
+
+#define HASHES "user@domain ha1 ha1b ha1-by-SHA-256 [password]"
+
 static const struct mod_command commands[] = {
+    { "user.add", HASHES, "Adds a user; culvertctl user add asks for the password and makes these.",
+      add_user },
+    { "user.passwd", HASHES, "Changes a password, likewise.", change_user },
+    { "user.rm", "user@domain", "Removes a user.", remove_user },
+    { "user.show", "user@domain", "Says whether there is a user, and what of the password is kept.",
+      show_user },
+    { "user.list", "[domain]", "The users.", list_users },
     { .name = "auth_db.flush", .run = flush, .doc = "Forgets remembered passwords: after accounts were changed." },
     { 0 },
 };
+
+struct account_table accounts_of(const struct auth_db *auth_db)
+{
+    bool has_hashes = !auth_db->calculate_ha1;
+
+    return (struct account_table){
+        .store = auth_db->store,
+        .name = STR("subscriber"),
+        .keys = { auth_db->user_column, auth_db->domain_column },
+        .values = {
+            [ACCOUNT_HA1] = has_hashes ? auth_db->password_column : STR(""),
+            [ACCOUNT_HA1B] = has_hashes ? auth_db->password_column_2 : STR(""),
+            [ACCOUNT_HA1_SHA] = has_hashes ? auth_db->sha_column : STR(""),
+            [ACCOUNT_PASSWORD] = has_hashes ? STR("password") : auth_db->password_column,
+        },
+    };
+}
 
 static enum err start(struct module *module)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The parts of auth_db: what is read of a subscriber, remembered for a while, and checked. */
+#include <culvert/accounts.h>
 #include <culvert/auth.h>
 #include <culvert/module.h>
 #include <culvert/query.h>
@@ -28,6 +29,9 @@ struct auth_db {
     struct store *store;
     struct cache *cache; /* NULL: none */
 };
+
+/* The table of subscribers as these parameters say. */
+struct account_table accounts_of(const struct auth_db *auth_db);
 
 /* ---- columns.c ---- */
 

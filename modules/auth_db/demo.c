@@ -2,11 +2,16 @@
 /* Accounts to try the server with, made at the first start. */
 #include "auth_db.h"
 
+#include <culvert/digest.h>
 #include <culvert/server.h>
+#include <culvert/writer.h>
 
 #include <stdio.h>
 
-enum { PASSWORD_LENGTH = 10 };
+enum {
+    PASSWORD_LENGTH = 10,
+    NAME_MAX_BYTES = 512,
+};
 
 static const char *const names[] = { "alice", "bob",  "carol", "dave", "erin",
                                      "frank", "grace", "heidi", "ivan", "judy" };
@@ -48,14 +53,31 @@ static struct str server_address(struct module *module)
     return best;
 }
 
+static struct str join(struct writer *w, struct str user, struct str domain)
+{
+    write_fmt(w, STR_FMT "@" STR_FMT, STR_ARG(user), STR_ARG(domain));
+    return writer_text(w);
+}
+
+/* The password itself is kept only where a server reads it. */
 static enum err add_account(const struct auth_db *auth_db, struct str name, struct str domain,
                             struct str password)
 {
-    static const struct str sql =
-        STR_INIT("INSERT INTO subscriber (username, domain, password, ha1, ha1b) VALUES (?,?,?,'','')");
-    const struct value params[] = { value_of_str(name), value_of_str(domain), value_of_str(password) };
+    const struct account_table table = accounts_of(auth_db);
+    const struct digest_algorithm *md5 = digest_algorithm_find(STR("MD5"));
+    char buffer[NAME_MAX_BYTES];
+    struct writer w = writer_over(buffer, sizeof buffer);
+    struct digest_hex ha1, ha1b, sha;
 
-    return store_run(auth_db->store, sql, params, 3, NULL, NULL);
+    if (!digest_ha1(md5, name, domain, password, &ha1) ||
+        !digest_ha1(md5, join(&w, name, domain), domain, password, &ha1b) ||
+        !digest_ha1(digest_algorithm_find(STR("SHA-256")), name, domain, password, &sha))
+        return ERR_EXHAUSTED;
+    return account_write(&table, &(struct account_row){
+        .keys = { name, domain },
+        .values = { digest_str(&ha1), digest_str(&ha1b), digest_str(&sha),
+                    auth_db->calculate_ha1 ? password : STR("") },
+    });
 }
 
 enum err demo_accounts_make(struct module *module, const struct auth_db *auth_db)
@@ -77,7 +99,7 @@ enum err demo_accounts_make(struct module *module, const struct auth_db *auth_db
                           (struct str){ password, PASSWORD_LENGTH });
         printf("  user  %-8s password  %.*s\n", names[i], PASSWORD_LENGTH, password);
     }
-    printf("Then let %s call %s. The passwords are in the table subscriber, and are shown only now.\n\n",
+    printf("Then let %s call %s. The passwords are shown only now.\n\n",
            names[0], names[1]);
     fflush(stdout);
     return err;

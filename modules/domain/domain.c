@@ -3,6 +3,7 @@
  * Which domains are ours: rows of the table `domain`, kept in memory and read again every few seconds,
  * so that a query never stands between a request and its answer.
  */
+#include <culvert/accounts.h>
 #include <culvert/module.h>
 #include <culvert/server.h>
 
@@ -178,6 +179,32 @@ static enum err run_reload(struct module *module, struct command *command)
     return err ? command_fail(command, err, "the table cannot be read: %s", err_name(err)) : ERR_NONE;
 }
 
+/* A change counts at once. */
+static enum err manage(struct module *module, struct command *command,
+                       enum err (*run)(const struct account_table *, struct command *))
+{
+    const struct domain *domain = module_state(module);
+    const struct account_table table = { domain->store, domain->table, { domain->column }, { { 0 } } };
+    enum err err = run(&table, command);
+
+    return err ? err : reload(module);
+}
+
+static enum err run_add(struct module *module, struct command *command)
+{
+    return manage(module, command, account_add_domain);
+}
+
+static enum err run_rm(struct module *module, struct command *command)
+{
+    return manage(module, command, account_remove_domain);
+}
+
+static enum err run_list(struct module *module, struct command *command)
+{
+    return manage(module, command, account_list_domains);
+}
+
 static enum err run_dump(struct module *module, struct command *command)
 {
     struct domain *domain = module_state(module);
@@ -193,6 +220,9 @@ static enum err run_dump(struct module *module, struct command *command)
 
 static const struct mod_command commands[] = {
     { "domain.reload", "", "Reads the table of domains again.", run_reload },
+    { "domain.add", "domain", "Adds a domain to the table.", run_add },
+    { "domain.rm", "domain", "Removes a domain from the table.", run_rm },
+    { "domain.list", "", "The domains of the table.", run_list },
     { "domain.dump", "", "Lists the domains that are ours.", run_dump },
     { 0 },
 };

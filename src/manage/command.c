@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "manage/account_command.h"
 #include "manage/command.h"
 
 #include <stdarg.h>
@@ -138,27 +139,44 @@ static json_t *failure(const json_t *id, int code, const char *message)
     return response(id, "error", body);
 }
 
+/* After the command has run: takes its result. */
+static json_t *answer_of(struct command *command, const json_t *id, enum err err)
+{
+    json_t *answer;
+
+    if (!err) {
+        answer = response(id, "result", command->stack[0]);
+    } else {
+        json_decref(command->stack[0]);
+        answer = failure(id, err == ERR_NOT_FOUND ? 404 : 500,
+                         command->failure ? command->failure : err_name(err));
+    }
+    free(command->failure);
+    return answer;
+}
+
 static json_t *run_command(const struct control_context *context, const json_t *id, const char *name,
                            json_t *params)
 {
     struct found found = find_command(context->server, name);
     struct command command = { .context = context, .params = params };
-    json_t *answer;
     enum err err;
 
     if (!found.row)
         return failure(id, -32601, "no such command; \"help\" lists them");
     command.stack[0] = json_object();
     err = found.row->run(found.module, &command);
-    if (!err) {
-        free(command.failure);
-        return response(id, "result", command.stack[0]);
-    }
-    json_decref(command.stack[0]);
-    answer = failure(id, err == ERR_NOT_FOUND ? 404 : 500,
-                     command.failure ? command.failure : err_name(err));
-    free(command.failure);
-    return answer;
+    return answer_of(&command, id, err);
+}
+
+json_t *account_answer(const struct account_table *table,
+                       enum err (*run)(const struct account_table *table, struct command *command),
+                       const json_t *params)
+{
+    struct command command = { .params = params, .stack = { json_object() } };
+    enum err err = run(table, &command);
+
+    return answer_of(&command, NULL, err);
 }
 
 /* Arguments are texts: numbers are taken as such too. */

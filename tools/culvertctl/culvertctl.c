@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "accounts.h"
 #include "databases.h"
 
 enum { EXIT_USAGE = 2 };
@@ -18,9 +19,17 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: culvertctl [-s SOCKET] [-j] COMMAND [ARGUMENT…]\n"
     "  -s SOCKET  control socket of the server (culvert.sock, or $CULVERT_SOCKET)\n"
-    "  -j         show the answer as JSON\n"
+    "  -j, --json show the answer as JSON\n"
     "  culvertctl help    lists the commands of the server\n"
     "  culvertctl reload  reads its script again; when that is bad, nothing changes and the exit code is 1\n"
+    "Accounts, of the server or, with --db URL, of a database without a server:\n"
+    "  culvertctl user add|passwd NAME@DOMAIN [--stdin | --generate] [--keep-password]\n"
+    "  culvertctl user rm|show NAME@DOMAIN     culvertctl user list [DOMAIN]\n"
+    "  culvertctl domain add|rm DOMAIN         culvertctl domain list|reload\n"
+    "  culvertctl alias add ALIAS@DOMAIN NAME@DOMAIN\n"
+    "  culvertctl alias rm ALIAS@DOMAIN        culvertctl alias list [NAME@DOMAIN]\n"
+    "  The password is asked for, or is a line of standard input, or is made and shown once. Its\n"
+    "  hashes are stored, and the password itself with --keep-password.\n"
     "Without a server, by this program itself:\n"
     "  culvertctl db.create URL          makes the tables that are missing\n"
     "  culvertctl db.check URL           says how the tables differ from what culvert would make\n"
@@ -76,9 +85,9 @@ static json_t *read_answer(int fd)
     return answer;
 }
 
-static json_t *ask(const char *path, char **words, int count)
+static json_t *ask(const char *path, const json_t *request)
 {
-    json_t *request = request_of(words, count), *answer = NULL;
+    json_t *answer = NULL;
     char *text = json_dumps(request, JSON_COMPACT);
     int fd = connect_to(path);
 
@@ -89,7 +98,6 @@ static json_t *ask(const char *path, char **words, int count)
             fprintf(stderr, "culvertctl: the server gave no answer\n");
     }
     free(text);
-    json_decref(request);
     return answer;
 }
 
@@ -165,33 +173,105 @@ static int show_answer(const json_t *answer, bool as_json)
     return EXIT_SUCCESS;
 }
 
+struct options {
+    const char *path;
+    bool as_json;
+    struct account_options account;
+};
+
+enum {
+    LONG_DB = 256,
+    LONG_STDIN,
+    LONG_GENERATE,
+    LONG_KEEP,
+};
+
+static const struct option switches[] = {
+    { "json", no_argument, NULL, 'j' },
+    { "help", no_argument, NULL, 'h' },
+    { "db", required_argument, NULL, LONG_DB },
+    { "stdin", no_argument, NULL, LONG_STDIN },
+    { "generate", no_argument, NULL, LONG_GENERATE },
+    { "keep-password", no_argument, NULL, LONG_KEEP },
+    { NULL, 0, NULL, 0 },
+};
+
+static bool apply_switch(struct options *options, int letter)
+{
+    switch (letter) {
+    case 's':
+        options->path = optarg;
+        return true;
+    case 'j':
+        options->as_json = true;
+        return true;
+    case LONG_DB:
+        options->account.database = optarg;
+        return true;
+    case LONG_STDIN:
+        options->account.from_input = true;
+        return true;
+    case LONG_GENERATE:
+        options->account.is_generated = true;
+        return true;
+    case LONG_KEEP:
+        options->account.keeps_password = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool read_switches(int argc, char **argv, struct options *options, const char *letters)
+{
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, letters, switches, NULL)) != -1)
+        if (!apply_switch(options, letter)) {
+            fputs(usage, letter == 'h' ? stdout : stderr);
+            exit(letter == 'h' ? EXIT_SUCCESS : EXIT_USAGE);
+        }
+    return optind < argc;
+}
+
+static json_t *get_answer(struct options *options, char **words, int count)
+{
+    bool is_account = is_account_command(words, count);
+    json_t *request = is_account ? account_request(words, count, &options->account)
+                                 : request_of(words, count);
+    json_t *answer = NULL;
+
+    if (request && is_account && options->account.database)
+        answer = account_run(options->account.database, request);
+    else if (request)
+        answer = ask(options->path, request);
+    if (request && is_account && !answer && !options->account.database)
+        fputs("culvertctl: with --db URL it works on a database without a server\n", stderr);
+    json_decref(request);
+    return answer;
+}
+
 int main(int argc, char **argv)
 {
     const char *path = getenv("CULVERT_SOCKET");
-    bool as_json = false;
+    struct options options = { .path = path ? path : "culvert.sock" };
     json_t *answer;
-    int letter, status;
+    int status;
 
-    while ((letter = getopt(argc, argv, "+s:jh")) != -1) {
-        if (letter == 's') {
-            path = optarg;
-        } else if (letter == 'j') {
-            as_json = true;
-        } else {
-            fputs(usage, letter == 'h' ? stdout : stderr);
-            return letter == 'h' ? EXIT_SUCCESS : EXIT_USAGE;
-        }
-    }
-    if (optind == argc) {
+    if (!read_switches(argc, argv, &options, "+s:jh")) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
     if (is_database_command(argv[optind]))
         return run_database_command(argv + optind, argc - optind);
-    answer = ask(path ? path : "culvert.sock", argv + optind, argc - optind);
+    if (is_account_command(argv + optind, argc - optind)) {
+        optind = 0; /* from the start: switches may stand behind the words of these */
+        read_switches(argc, argv, &options, "s:jh");
+    }
+    answer = get_answer(&options, argv + optind, argc - optind);
     if (!answer)
         return EXIT_FAILURE;
-    status = show_answer(answer, as_json);
+    status = show_answer(answer, options.as_json);
     json_decref(answer);
     return status;
 }
