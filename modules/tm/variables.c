@@ -150,9 +150,12 @@ static enum err get_of(const struct variable_use *use, const struct request *req
     return variable_get(&run, use->object, out);
 }
 
+/* Null where the request is at hand anyhow. */
 static enum err get_of_request(const struct variable_use *use, struct value *out)
 {
-    return get_of(use, use->run->request, use->run->request->msg, out);
+    struct request *request = use->run->request;
+
+    return get_of(use, request, use->run->msg->is_request ? NULL : request->msg, out);
 }
 
 static enum err get_of_reply(const struct variable_use *use, struct value *out)
