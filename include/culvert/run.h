@@ -23,7 +23,8 @@ enum stage {
     STAGE_LOCAL = 1 << 6,
     STAGE_EVENT = 1 << 7,
     STAGE_ONSEND = 1 << 8,
-    STAGE_ANY = 0x1ff,
+    STAGE_ANY = 0xff,
+    STAGE_EVERY = STAGE_ANY | STAGE_ONSEND, /* it neither waits, nor sends, nor changes where requests go */
 };
 
 /*
@@ -48,6 +49,12 @@ static inline enum verdict verdict_of(enum err err)
     return err ? VERDICT_ERROR : VERDICT_TRUE;
 }
 
+/* A message that an onsend_route looks at: it is written, and where it goes is known. */
+struct send_off {
+    const struct flow *flow;
+    struct str bytes;
+};
+
 struct run {
     struct worker *worker;
     struct request *request;   /* never NULL; one reference is held */
@@ -55,6 +62,7 @@ struct run {
     struct sip_msg *msg;       /* what the script looks at: the request, or in reply stages the response */
     struct flow source;        /* the flow that msg came in on */
     struct branch *branch;     /* in branch, reply and failure stages; else NULL */
+    const struct send_off *sending; /* in an onsend_route; else NULL */
     struct sip_edits *edits;   /* where changes go: the request's, the branch's or the response's */
     struct arena *arena;       /* for what lives as long as msg */
     uint32_t script_flags;

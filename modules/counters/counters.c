@@ -75,7 +75,7 @@ static enum verdict cnt_reset(struct call *call)
 /* clang-format off */
 #define ROW(name_, minimum, doc_, ...) \
     { .name = #name_, .run = name_, .prepare = prepare, .takes = { ARG_CUSTOM, __VA_ARGS__ }, .min_args = minimum, \
-      .stages = STAGE_ANY, .doc = doc_ }
+      .stages = STAGE_EVERY, .doc = doc_ }
 
 static const struct mod_function functions[] = {
     ROW(cnt_inc, 1, "Adds 1 to a counter.", ARG_END),

@@ -20,7 +20,7 @@ enum err gflags_command_get(struct module *module, struct command *command);
 
 /* clang-format off */
 #define GFLAG_FUNCTION(name_, function, doc_) \
-    { .name = name_, .run = function, .takes = { ARG_INT }, .min_args = 1, .stages = STAGE_ANY, .doc = doc_ }
+    { .name = name_, .run = function, .takes = { ARG_INT }, .min_args = 1, .stages = STAGE_EVERY, .doc = doc_ }
 #define GFLAG_FUNCTIONS \
     GFLAG_FUNCTION("set_gflag", gflags_set, "Sets a flag that all workers share."), \
     GFLAG_FUNCTION("reset_gflag", gflags_reset, "Clears it."), \

@@ -324,7 +324,7 @@ LOCAL(print)
 /* clang-format off */
 #define ROW(name_, function, minimum, doc_, ...) \
     { .name = name_, .run = htable_##function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = STAGE_ANY, .doc = doc_ }
+      .stages = STAGE_EVERY, .doc = doc_ }
 
 const struct mod_function htable_functions[] = {
     ROW("sht_print", print, 0, "Logs all items of all tables.", ARG_END),

@@ -80,7 +80,7 @@ static const struct mod_function functions[] = {
         ARG_FLAGS, ARG_FMT),
     ROW(fix_nated_register, 0, STAGE_REQUEST, "Remembers the source of a REGISTER for save().", NO_ARGS),
     ROW(add_rcv_param, 0, STAGE_REQUEST, "Adds ;received= to every Contact; 1: inside the URI.", ARG_INT),
-    ROW(is_rfc1918, 1, STAGE_ANY, "True for a private address.", ARG_FMT),
+    ROW(is_rfc1918, 1, STAGE_EVERY, "True for a private address.", ARG_FMT),
     ROW(add_contact_alias, 0, ON_MESSAGES, "Notes the source in the first Contact, if it is not what it says.",
         ARG_FMT, ARG_FMT, ARG_FMT),
     ROW(set_contact_alias, 0, ON_MESSAGES, "Notes the source in the first Contact; 1: in place of an older note.", ARG_INT),

@@ -284,10 +284,10 @@ static const struct mod_function functions[] = {
     PEERS(allow_trusted, 0, STAGE_ANY, "True when address, transport, From and Request-URI are in the table.",
         ARG_FMT, ARG_FMT, ARG_FMT),
     ROW(set_address_group, 1, R_F, "Chooses the group for allow_address().", ARG_INT),
-    PEERS(allow_address, 2, STAGE_ANY, "True when address and port are in the group.", ARG_FMT, ARG_FMT, ARG_FMT),
-    PEERS(allow_source_address, 0, STAGE_ANY, "True when the source is in the group.", ARG_INT),
-    ROW(allow_source_address_group, 0, STAGE_ANY, "The group that the source is in, or -1.", ARG_END),
-    ROW(allow_address_group, 2, STAGE_ANY, "The group that address and port are in, or -1.", ARG_FMT, ARG_FMT),
+    PEERS(allow_address, 2, STAGE_EVERY, "True when address and port are in the group.", ARG_FMT, ARG_FMT, ARG_FMT),
+    PEERS(allow_source_address, 0, STAGE_EVERY, "True when the source is in the group.", ARG_INT),
+    ROW(allow_source_address_group, 0, STAGE_EVERY, "The group that the source is in, or -1.", ARG_END),
+    ROW(allow_address_group, 2, STAGE_EVERY, "The group that address and port are in, or -1.", ARG_FMT, ARG_FMT),
     { 0 },
 };
 

@@ -7,7 +7,7 @@ VARIABLE_OF_WORDS(check_sbranch,
 /* clang-format off */
 #define ROW(name_, function, minimum, doc_, ...) \
     { .name = name_, .run = function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = STAGE_ANY, .doc = doc_ }
+      .stages = STAGE_EVERY, .doc = doc_ }
 #define NO_ARGS ARG_END
 
 static const struct mod_function functions[] = {

@@ -4,12 +4,12 @@
 /* clang-format off */
 #define ROW(name_, function, minimum, doc_, ...) \
     { .name = name_, .run = function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = STAGE_ANY, .doc = doc_ }
+      .stages = STAGE_EVERY, .doc = doc_ }
 #define NO_ARGS ARG_END
 
 static const struct mod_function functions[] = {
     ROW("is_user", uri_is_user, 1, "True when the credentials are of this user.", ARG_FMT),
-    { .name = "has_totag", .run = uri_has_totag, .stages = STAGE_ANY, .traits = TRAIT_BLIND,
+    { .name = "has_totag", .run = uri_has_totag, .stages = STAGE_EVERY, .traits = TRAIT_BLIND,
       .doc = "True inside of a dialog: To has a tag." },
     ROW("uri_param", uri_param, 1, "True when the Request-URI has this parameter [and value].", ARG_FMT, ARG_FMT),
     ROW("uri_param_any", uri_param_any, 1, "The same, in the user part too.", ARG_FMT),
@@ -45,7 +45,8 @@ static const struct mod_function functions[] = {
     ROW("hdr_date_check", hdr_date_check, 1, "True when Date is not older than so many seconds; -4 when it is.", ARG_INT),
     ROW("sip_p_charging_vector", sip_p_charging_vector, 1,
         "P-Charging-Vector: g adds one where there is none, f replaces it by ours, r removes it.", ARG_FMT),
-    ROW("options_reply", options_reply, 0, "Answers an OPTIONS that is for the server.", NO_ARGS),
+    { .name = "options_reply", .run = options_reply, .stages = STAGE_ANY,
+      .doc = "Answers an OPTIONS that is for the server." },
     { 0 },
 };
 

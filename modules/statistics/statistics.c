@@ -90,9 +90,9 @@ static enum verdict reset_stat(struct call *call)
 /* clang-format off */
 static const struct mod_function functions[] = {
     { .name = "update_stat", .run = update_stat, .prepare = prepare, .takes = { ARG_CUSTOM, ARG_CUSTOM }, .min_args = 2,
-      .stages = STAGE_ANY, .doc = "Adds to a counter: name, number or variable." },
+      .stages = STAGE_EVERY, .doc = "Adds to a counter: name, number or variable." },
     { .name = "reset_stat", .run = reset_stat, .prepare = prepare, .takes = { ARG_CUSTOM }, .min_args = 1,
-      .stages = STAGE_ANY, .doc = "Sets a counter to 0, unless it was declared with /no_reset." },
+      .stages = STAGE_EVERY, .doc = "Sets a counter to 0, unless it was declared with /no_reset." },
     { 0 },
 };
 

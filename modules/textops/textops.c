@@ -4,10 +4,10 @@
 /* clang-format off */
 #define ROW(name_, function, minimum, doc_, ...) \
     { .name = name_, .run = textops_##function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = STAGE_ANY, .doc = doc_ }
+      .stages = STAGE_EVERY, .doc = doc_ }
 #define SUBST(name_, function, minimum, doc_, ...) \
     { .name = name_, .run = textops_##function, .prepare = subst_prepare, .takes = { __VA_ARGS__ }, \
-      .min_args = minimum, .stages = STAGE_ANY, .doc = doc_ }
+      .min_args = minimum, .stages = STAGE_EVERY, .doc = doc_ }
 #define NO_ARGS ARG_END
 
 #define DOC_REMOVE "Removes all headers of a name."
@@ -56,7 +56,7 @@ static const struct mod_function functions[] = {
     ROW("is_present_hf_re", is_present_hf_re, 1, "True when a header's name matches.", ARG_RE),
     ROW("is_present_hf_re_pv", is_present_hf_re, 1, "True when a header's name matches.", ARG_RE),
     { .name = "is_method", .run = textops_is_method, .prepare = methods_prepare, .takes = { ARG_CUSTOM },
-      .min_args = 1, .stages = STAGE_ANY, .traits = TRAIT_BLIND, .doc = "True for one of the methods: \"INVITE|ACK\"." },
+      .min_args = 1, .stages = STAGE_EVERY, .traits = TRAIT_BLIND, .doc = "True for one of the methods: \"INVITE|ACK\"." },
     ROW("has_body", has_body, 0, "True when there is a body [of this type].", ARG_STR),
     ROW("is_privacy", is_privacy, 1, "True when Privacy names this.", ARG_STR),
     ROW("is_audio_on_hold", is_audio_on_hold, 0, "1 held by a null address, 2 by direction.", NO_ARGS),
@@ -81,7 +81,7 @@ static const struct mod_function functions[] = {
     ROW("str_ifind", str_ifind, 2, "The same, case ignored.", ARG_FMT, ARG_FMT),
     ROW("search_str", search_str, 2, "True when the text matches.", ARG_FMT, ARG_RE),
     { .name = "regex_substring", .run = textops_regex_substring, .prepare = pattern_prepare,
-      .takes = { ARG_FMT, ARG_CUSTOM, ARG_INT, ARG_INT, ARG_VAR }, .min_args = 5, .stages = STAGE_ANY,
+      .takes = { ARG_FMT, ARG_CUSTOM, ARG_INT, ARG_INT, ARG_VAR }, .min_args = 5, .stages = STAGE_EVERY,
       .doc = "A group of a match: text, expression, which, how many, variable." },
     ROW("fnmatch", match_pattern, 2, "True when a pattern of the shell matches: text, pattern [, i].", ARG_FMT, ARG_FMT, ARG_FMT),
     { 0 },

@@ -155,7 +155,7 @@ AT(xalert, LEVEL_ALERT, false)
 /* clang-format off */
 #define ROW(name_, function, minimum, doc_, ...) \
     { .name = name_, .run = function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = STAGE_ANY, .doc = doc_ }
+      .stages = STAGE_EVERY, .doc = doc_ }
 
 static const struct mod_function functions[] = {
     ROW("xlog", xlog, 1, "Logs a text with variables: [[facility,] level,] text.", ARG_FMT, ARG_FMT, ARG_FMT),

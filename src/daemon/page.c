@@ -121,7 +121,7 @@ static void write_stages(struct writer *w, uint16_t allowed)
     const char *between = "";
 
     if ((allowed & STAGE_ANY) == STAGE_ANY) {
-        write_str(w, STR("any"));
+        write_str(w, allowed & STAGE_ONSEND ? STR("any, onsend") : STR("any"));
         return;
     }
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {

@@ -7,10 +7,12 @@
 #include "host/core.h"
 
 /* clang-format off */
-#define TRAITED(traits_, name_, function, minimum, doc_, ...) \
+#define STAGED(stages_, traits_, name_, function, minimum, doc_, ...) \
     { .name = name_, .run = command_##function, .takes = { __VA_ARGS__ }, .min_args = minimum, \
-      .stages = STAGE_ANY, .traits = traits_, .doc = doc_ }
+      .stages = stages_, .traits = traits_, .doc = doc_ }
+#define TRAITED(...) STAGED(STAGE_ANY, __VA_ARGS__)
 #define ROW(...) TRAITED(0, __VA_ARGS__)
+#define EVERY(...) STAGED(STAGE_EVERY, 0, __VA_ARGS__)
 #define AIMS(...) TRAITED(TRAIT_AIMS, __VA_ARGS__)
 #define NO_ARGS ARG_END
 
@@ -91,27 +93,27 @@ const struct mod_function core_commands[] = {
     ROW("add_local_rport", accept_silently, 0, DOC_LOCAL_RPORT, NO_ARGS),
     ROW("force_tcp_alias", force_tcp_alias, 0, DOC_ALIAS, ARG_INT),
     ROW("add_tcp_alias", force_tcp_alias, 0, DOC_ALIAS, ARG_INT),
-    ROW("set_forward_no_connect", accept_silently, 0, DOC_NO_CONNECT, NO_ARGS),
-    ROW("set_reply_no_connect", accept_silently, 0, DOC_NO_CONNECT, NO_ARGS),
-    ROW("set_forward_close", accept_silently, 0, DOC_CLOSE, NO_ARGS),
-    ROW("set_reply_close", accept_silently, 0, DOC_CLOSE, NO_ARGS),
-    ROW("is_myself", is_myself, 1, "True when the host or URI is ours.", ARG_FMT),
+    EVERY("set_forward_no_connect", accept_silently, 0, DOC_NO_CONNECT, NO_ARGS),
+    EVERY("set_reply_no_connect", accept_silently, 0, DOC_NO_CONNECT, NO_ARGS),
+    EVERY("set_forward_close", accept_silently, 0, DOC_CLOSE, NO_ARGS),
+    EVERY("set_reply_close", accept_silently, 0, DOC_CLOSE, NO_ARGS),
+    EVERY("is_myself", is_myself, 1, "True when the host or URI is ours.", ARG_FMT),
 
-    ROW("setflag", setflag, 1, "Sets a flag of the message.", ARG_INT),
-    ROW("resetflag", resetflag, 1, "Clears a flag of the message.", ARG_INT),
-    ROW("isflagset", isflagset, 1, "True when a flag of the message is set.", ARG_INT),
-    ROW("setbflag", setbflag, 1, DOC_SETBFLAG, ARG_INT, ARG_INT),
-    ROW("setbranchflag", setbflag, 1, DOC_SETBFLAG, ARG_INT, ARG_INT),
-    ROW("resetbflag", resetbflag, 1, DOC_RESETBFLAG, ARG_INT, ARG_INT),
-    ROW("resetbranchflag", resetbflag, 1, DOC_RESETBFLAG, ARG_INT, ARG_INT),
-    ROW("isbflagset", isbflagset, 1, DOC_ISBFLAGSET, ARG_INT, ARG_INT),
-    ROW("isbranchflagset", isbflagset, 1, DOC_ISBFLAGSET, ARG_INT, ARG_INT),
-    ROW("setsflag", setsflag, 1, DOC_SETSFLAG, ARG_INT),
-    ROW("setscriptflag", setsflag, 1, DOC_SETSFLAG, ARG_INT),
-    ROW("resetsflag", resetsflag, 1, DOC_RESETSFLAG, ARG_INT),
-    ROW("resetscriptflag", resetsflag, 1, DOC_RESETSFLAG, ARG_INT),
-    ROW("issflagset", issflagset, 1, DOC_ISSFLAGSET, ARG_INT),
-    ROW("isscriptflagset", issflagset, 1, DOC_ISSFLAGSET, ARG_INT),
+    EVERY("setflag", setflag, 1, "Sets a flag of the message.", ARG_INT),
+    EVERY("resetflag", resetflag, 1, "Clears a flag of the message.", ARG_INT),
+    EVERY("isflagset", isflagset, 1, "True when a flag of the message is set.", ARG_INT),
+    EVERY("setbflag", setbflag, 1, DOC_SETBFLAG, ARG_INT, ARG_INT),
+    EVERY("setbranchflag", setbflag, 1, DOC_SETBFLAG, ARG_INT, ARG_INT),
+    EVERY("resetbflag", resetbflag, 1, DOC_RESETBFLAG, ARG_INT, ARG_INT),
+    EVERY("resetbranchflag", resetbflag, 1, DOC_RESETBFLAG, ARG_INT, ARG_INT),
+    EVERY("isbflagset", isbflagset, 1, DOC_ISBFLAGSET, ARG_INT, ARG_INT),
+    EVERY("isbranchflagset", isbflagset, 1, DOC_ISBFLAGSET, ARG_INT, ARG_INT),
+    EVERY("setsflag", setsflag, 1, DOC_SETSFLAG, ARG_INT),
+    EVERY("setscriptflag", setsflag, 1, DOC_SETSFLAG, ARG_INT),
+    EVERY("resetsflag", resetsflag, 1, DOC_RESETSFLAG, ARG_INT),
+    EVERY("resetscriptflag", resetsflag, 1, DOC_RESETSFLAG, ARG_INT),
+    EVERY("issflagset", issflagset, 1, DOC_ISSFLAGSET, ARG_INT),
+    EVERY("isscriptflagset", issflagset, 1, DOC_ISSFLAGSET, ARG_INT),
 
     TRAITED(TRAIT_RELAYS, "forward", forward, 0, "Sends the message on without a transaction.", ARG_STR, ARG_STR),
     TRAITED(TRAIT_RELAYS, "forward_udp", forward_udp, 0, "As forward(), over UDP.", ARG_STR, ARG_STR),
@@ -122,17 +124,17 @@ const struct mod_function core_commands[] = {
     ROW("send_udp", send_udp, 0, "As send(), over UDP.", ARG_FMT),
     ROW("send_tcp", send_tcp, 0, "As send(), over TCP.", ARG_FMT),
 
-    ROW("log", log, 1, "Writes a text to the log: log([level,] text).", ARG_STR, ARG_STR),
-    ROW("error", accept_silently, 2, "Does nothing, as ever.", ARG_STR, ARG_STR),
+    EVERY("log", log, 1, "Writes a text to the log: log([level,] text).", ARG_STR, ARG_STR),
+    EVERY("error", accept_silently, 2, "Does nothing, as ever.", ARG_STR, ARG_STR),
     ROW("setdebug", setdebug, 0, "Sets which log lines are written; without argument, the usual ones.",
         ARG_INT),
     ROW("resetdebug", setdebug, 0, "Takes back setdebug().", NO_ARGS),
-    ROW("pv_printf", pv_printf, 2, DOC_PRINTF, ARG_VAR, ARG_FMT),
-    ROW("avp_printf", pv_printf, 2, DOC_PRINTF, ARG_VAR, ARG_FMT),
-    ROW("pv_isset", pv_isset, 1, "True when the variable is not null.", ARG_VAR),
-    ROW("pv_unset", pv_unset, 1, "Writes null to the variable.", ARG_VAR),
-    ROW("is_int", is_int, 1, "True when the variable has a number.", ARG_VAR),
-    ROW("typeof", pv_typeof, 2, "True when the variable is of a type: int, str, null.", ARG_VAR, ARG_STR),
-    ROW("not_empty", not_empty, 1, "True when the variable is neither null nor empty.", ARG_VAR),
+    EVERY("pv_printf", pv_printf, 2, DOC_PRINTF, ARG_VAR, ARG_FMT),
+    EVERY("avp_printf", pv_printf, 2, DOC_PRINTF, ARG_VAR, ARG_FMT),
+    EVERY("pv_isset", pv_isset, 1, "True when the variable is not null.", ARG_VAR),
+    EVERY("pv_unset", pv_unset, 1, "Writes null to the variable.", ARG_VAR),
+    EVERY("is_int", is_int, 1, "True when the variable has a number.", ARG_VAR),
+    EVERY("typeof", pv_typeof, 2, "True when the variable is of a type: int, str, null.", ARG_VAR, ARG_STR),
+    EVERY("not_empty", not_empty, 1, "True when the variable is neither null nor empty.", ARG_VAR),
     { 0 },
 };

@@ -16,6 +16,7 @@ static void find_routes(struct edition *edition)
 
     edition->main_route = program_route(program, STAGE_REQUEST, STR(""));
     edition->reply_route = program_route(program, STAGE_CORE_REPLY, STR(""));
+    edition->onsend_route = program_route(program, STAGE_ONSEND, STR(""));
     edition->local_route = program_route(program, STAGE_LOCAL, STR(""));
     edition->dialog_routes[DIALOG_STARTED] = event_route(edition, "dialog:start");
     edition->dialog_routes[DIALOG_FINISHED] = event_route(edition, "dialog:end");

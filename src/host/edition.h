@@ -29,6 +29,7 @@ struct edition {
     struct arena arena;
     const struct format *log_prefix;      /* NULL: none */
     uint16_t main_route, reply_route;     /* request route; unnamed onreply_route or ROUTE_NONE */
+    uint16_t onsend_route;                /* ROUTE_NONE: messages are sent without more ado */
     uint16_t local_route;                 /* of requests that we make */
     uint16_t dialog_routes[DIALOG_MOMENTS]; /* event routes; ROUTE_NONE */
     struct script_budget budget;

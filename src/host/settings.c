@@ -149,6 +149,7 @@ static const struct setting_row rows[] = {
 
     NUMBER("source_rate", source_rate),
     NUMBER("limit_answers", limit_answers),
+    LIVE_NUMBER("onsend_route_reply", onsend_route_reply),
     NUMBER("udp_mtu", udp_mtu),
     CALL("udp_mtu_try_proto", set_udp_mtu_transport),
     NUMBER("pmtu_discovery", pmtu_discovery),

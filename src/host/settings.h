@@ -102,6 +102,7 @@ struct settings {
     } dns;
 
     struct blacklists blacklists; /* dst_blacklist */
+    int64_t onsend_route_reply; /* onsend_route looks at forwarded responses too */
     int64_t udp_mtu;        /* requests of more bytes are sent by udp_mtu_transport; 0: never */
     enum transport udp_mtu_transport;
     int64_t source_rate;    /* datagrams a second from an address that we do not know; 0: any */

@@ -100,6 +100,7 @@ static const struct {
     { "source_rate", "Datagrams a second from an address that we do not know; 0: any number." },
     { "limit_answers",
       "1: strangers get no more bytes of failures than they sent (INVITE: three times)." },
+    { "onsend_route_reply", "1: onsend_route is run for responses that are forwarded, too." },
     { "udp_mtu", "Requests of more bytes go by udp_mtu_try_proto; 0: never." },
     { "udp_mtu_try_proto", "The transport of large requests: TCP, TLS or UDP." },
     { "pmtu_discovery", "1: datagrams may not be fragmented on the way." },

@@ -61,12 +61,17 @@ static enum err give_socket(struct run *run, const struct addr *addr, enum trans
     return err ? err : give_text(out, text);
 }
 
-static const struct listener *listener_of(const struct run *run)
+static const struct listener *listener_at(const struct run *run, uint16_t socket)
 {
     unsigned count;
     const struct listener *listeners = server_listeners(run_server(run), &count);
 
-    return run->source.socket < count ? &listeners[run->source.socket] : NULL;
+    return socket < count ? &listeners[socket] : NULL;
+}
+
+static const struct listener *listener_of(const struct run *run)
+{
+    return listener_at(run, run->source.socket);
 }
 
 /* ---- the source ---- */
@@ -272,6 +277,55 @@ static enum err get_pp(const struct variable_use *use, struct value *out)
     return give_int(out, getpid());
 }
 
+/* ---- what is about to be sent: $sndto(x), $sndfrom(x) ---- */
+
+static enum err give_family(struct value *out, const struct addr *addr)
+{
+    return give_int(out, addr->family == ADDR_IPV6 ? AF_INET6_NUMBER : AF_INET4_NUMBER);
+}
+
+/* Of one end of the way; `addr` NULL: nobody knows. */
+static enum err give_end(const struct variable_use *use, const struct addr *addr, struct value *out)
+{
+    const struct send_off *sending = use->run->sending;
+    enum transport transport = sending->flow->transport;
+
+    if (str_eq(use->inner, STR("buf")))
+        return give_text(out, sending->bytes);
+    if (str_eq(use->inner, STR("len")))
+        return give_int(out, (int64_t)sending->bytes.len);
+    if (str_eq(use->inner, STR("proto")))
+        return give_transport(out, transport);
+    if (str_eq(use->inner, STR("sproto")))
+        return give_text(out, transport_traits(transport)->param_name);
+    if (!addr)
+        return give_null(out);
+    if (str_eq(use->inner, STR("saf")))
+        return give_text(out, addr->family == ADDR_IPV6 ? STR("INET6") : STR("INET"));
+    if (str_eq(use->inner, STR("ip")))
+        return give_ip(use->run, addr, false, out);
+    return str_eq(use->inner, STR("port")) ? give_int(out, addr->port) : give_family(out, addr);
+}
+
+static enum err get_sndto(const struct variable_use *use, struct value *out)
+{
+    const struct send_off *sending = use->run->sending;
+
+    return sending ? give_end(use, &sending->flow->peer, out) : give_null(out);
+}
+
+static enum err get_sndfrom(const struct variable_use *use, struct value *out)
+{
+    const struct send_off *sending = use->run->sending;
+    const struct listener *listener;
+
+    if (!sending)
+        return give_null(out);
+    listener = listener_at(use->run, sending->flow->socket);
+    return give_end(use, listener ? &listener->bound : NULL, out);
+}
+
+VARIABLE_OF_WORDS(check_snd, "ip af saf port proto sproto buf len")
 VARIABLE_OF_WORDS(check_rcv, "buf len proto sproto srcip srcport rcvip rcvport af")
 VARIABLE_OF_WORDS(check_K, "UDP TCP TLS SCTP WS WSS IPv4 INET IPv6 INET6")
 
@@ -281,6 +335,7 @@ VARIABLE_OF_WORDS(check_K, "UDP TCP TLS SCTP WS WSS IPv4 INET IPv6 INET6")
     { .name = name_, .inner = INNER_NEEDED, .get = getter, .prepare = checker, .doc = doc_ }
 
 #define DOC_SI "Address that the message came from."
+#define DOC_SNDTO "Of what an onsend_route lets go: address and port it goes to, transport, bytes; null elsewhere."
 #define DOC_PR "Transport that the message came over."
 
 const struct mod_variable net_variables[] = {
@@ -308,6 +363,9 @@ const struct mod_variable net_variables[] = {
     R("RAut", get_RAut, "The same, with its transport."),
     WORDS("rcv", get_rcv, check_rcv,
           "Of the reception: its addresses, its transport, its bytes."),
+    WORDS("snd", get_sndto, check_snd, DOC_SNDTO),
+    WORDS("sndto", get_sndto, check_snd, DOC_SNDTO),
+    WORDS("sndfrom", get_sndfrom, check_snd, "The same with our address and port; null elsewhere."),
     WORDS("K", get_K, check_K,
           "The number of a transport or an address family."),
     R("pp", get_pp, "Process id."),

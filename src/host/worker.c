@@ -96,6 +96,54 @@ static unsigned on_forward(void *context, struct request *request, const struct 
     return note_failure(request, status);
 }
 
+/* ---- onsend_route ---- */
+
+static void onsend_done(struct run *run)
+{
+    run_end(run);
+}
+
+/* What the route writes to the message, or changes of where the request goes, is forgotten. */
+static bool run_onsend_route(struct worker *worker, struct request *request, struct sip_msg *msg,
+                             const struct flow *source, const struct send_off *sending)
+{
+    struct run *run = run_create(worker, request, STAGE_ONSEND, msg, source);
+    struct target target = request->target;
+    unsigned extra_count = request->extra_count;
+    bool target_is_new = request->target_is_new;
+
+    if (!run)
+        return false;
+    run->edits = &run->own_edits;
+    run->sending = sending;
+    run_start(run, request->script->edition->onsend_route, onsend_done);
+    run->sending = NULL;
+    request->target = target;
+    request->extra_count = extra_count;
+    request->target_is_new = target_is_new;
+    return !run->is_dropped;
+}
+
+static bool may_send(void *context, struct request *request, struct sip_msg *msg,
+                     const struct flow *source, const struct send_off *sending)
+{
+    struct worker *worker = context;
+    const struct edition *edition = request ? request->script->edition : worker->script->edition;
+    struct request *holder;
+    bool may;
+
+    if (edition->onsend_route == ROUTE_NONE ||
+        (!msg->is_request && !edition->settings->onsend_route_reply))
+        return true;
+    if (request)
+        return run_onsend_route(worker, request, msg, source, sending);
+    holder = worker_make_request(worker, source, msg->bytes);
+    may = holder && run_onsend_route(worker, holder, holder->msg, source, sending);
+    if (holder)
+        request_unref(holder);
+    return may;
+}
+
 static void reply_route_done(struct run *run)
 {
     struct branch *branch = run->branch;
@@ -375,7 +423,7 @@ static void receive_stray_response(struct worker *worker, struct sip_msg *respon
             return;
     }
     counter_add(server->count.unmatched, 1);
-    if (proxy_forward_response(worker->proxy, response, edits))
+    if (proxy_forward_response(worker->proxy, response, source, edits))
         counter_add(server->count.dropped, 1);
 }
 
@@ -751,6 +799,7 @@ static enum err create_layers(struct worker *worker)
         .on_final = on_final,
         .on_end = on_end,
         .on_forward = on_forward,
+        .may_send = may_send,
     };
     struct server *server = worker->server;
     struct proxy_settings settings = proxy_settings_of(server, &server->arena);

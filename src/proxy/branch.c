@@ -394,7 +394,20 @@ static enum err write_and_send(struct leg *leg)
         return err;
     if (change_to_stream(leg, bytes.len) && (err = proxy_build_request(flight, &departure, &bytes)))
         return err;
+    if (!proxy_may_send(flight, flight->request.msg, &flight->request.source, &leg->branch.flow, bytes))
+        return ERR_DENIED;
     return open_txn(leg, departure.via_branch, bytes);
+}
+
+static unsigned status_of(const struct leg *leg, enum err err)
+{
+    if (err == ERR_UNREACHABLE && leg->branch.target.has_flow)
+        return 430;
+    if (err == ERR_LIMIT)
+        return 513;
+    if (err == ERR_DENIED)
+        return PROXY_UNSENT;
+    return err ? proxy_hop_status(err) : 0;
 }
 
 /* The status that an attempt failed with, 0 when it was sent. */
@@ -416,9 +429,7 @@ static unsigned attempt(struct leg *leg, enum err *err)
         return status;
     }
     *err = write_and_send(leg);
-    if (*err == ERR_UNREACHABLE && leg->branch.target.has_flow)
-        return 430;
-    return *err == ERR_LIMIT ? 513 : *err ? proxy_hop_status(*err) : 0;
+    return status_of(leg, *err);
 }
 
 /* The next address that it may go to; false when none is left. */

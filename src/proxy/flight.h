@@ -305,6 +305,14 @@ enum err proxy_choose_merge_challenges(const struct flight *flight, struct leg *
 /* Shares it out among the legs from `first` on. 0, or 440: there are too many of them. */
 unsigned proxy_breadth_share(struct flight *flight, unsigned first);
 
+/* ---- forward.c ---- */
+
+enum { PROXY_UNSENT = 477 }; /* status of what the user has not let go */
+
+/* Asks the user, when he wants to be; see proxy_user.may_send. */
+bool proxy_may_send(struct flight *flight, struct sip_msg *msg, const struct flow *source,
+                    const struct flow *way, struct str bytes);
+
 /* ---- cancel.c ---- */
 
 void proxy_cancel_legs(struct flight *flight, struct str headers);

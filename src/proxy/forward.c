@@ -11,6 +11,16 @@ struct forwarding {
     bool has_flow;
 };
 
+bool proxy_may_send(struct flight *flight, struct sip_msg *msg, const struct flow *source,
+                    const struct flow *way, struct str bytes)
+{
+    const struct proxy_user *user = &flight->proxy->user;
+    const struct send_off sending = { way, bytes };
+
+    return !user->may_send ||
+           user->may_send(user->context, &flight->request, msg, source, &sending);
+}
+
 static enum err send_to(struct flight *flight, const struct target *target, struct str id,
                         const struct flow *hop)
 {
@@ -19,7 +29,11 @@ static enum err send_to(struct flight *flight, const struct target *target, stru
     struct str bytes;
     enum err err = proxy_build_request(flight, &departure, &bytes);
 
-    return err ? err : outside->send(outside, hop, bytes);
+    if (err)
+        return err;
+    if (!proxy_may_send(flight, flight->request.msg, &flight->request.source, hop, bytes))
+        return ERR_DENIED;
+    return outside->send(outside, hop, bytes);
 }
 
 static enum err try_hops(struct forwarding *forwarding, const struct flow *hops, unsigned count,
@@ -40,6 +54,8 @@ static enum err try_hops(struct forwarding *forwarding, const struct flow *hops,
     err = ERR_UNREACHABLE;
     for (unsigned i = 0; i < count && err == ERR_UNREACHABLE; i++)
         err = send_to(flight, &forwarding->target, id, &hops[i]);
+    if (err == ERR_DENIED)
+        *status = PROXY_UNSENT;
     return err;
 }
 
@@ -163,8 +179,9 @@ static bool may_pass(const struct proxy *proxy, const struct sip_msg *response, 
 
 /* Only what we sent a request for: else anybody could send through us to anywhere. */
 enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *response,
-                                const struct sip_edits *edits)
+                                const struct flow *source, const struct sip_edits *edits)
 {
+    const struct proxy_user *user = &proxy->user;
     struct writer w = writer_over(proxy->message, sizeof proxy->message);
     struct sip_via via;
     struct flow flow;
@@ -183,5 +200,8 @@ enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *response,
         (err = sip_response_forward(&w, response, response->status, response->reason, edits)) ||
         (err = writer_finish(&w, &bytes)))
         return err;
+    if (user->may_send &&
+        !user->may_send(user->context, NULL, response, source, &(struct send_off){ &flow, bytes }))
+        return ERR_NONE;
     return proxy->outside->send(proxy->outside, &flow, bytes);
 }

@@ -66,6 +66,13 @@ struct proxy_user {
     /* ACK or another request goes on without a transaction, flow known (as on_branch_ready). */
     unsigned (*on_forward)(void *context, struct request *request, const struct flow *flow,
                            struct sip_edits *edits);
+    /*
+     * What we forward of `msg`, a request or a response, is written and about to be sent for the first
+     * time. `request` NULL: a response without a transaction. `source` is where msg came from. False:
+     * it is not sent. May be NULL.
+     */
+    bool (*may_send)(void *context, struct request *request, struct sip_msg *msg,
+                     const struct flow *source, const struct send_off *sending);
 };
 
 MUST_USE enum err proxy_create(const struct proxy_settings *settings, struct wheel *wheel,
@@ -141,7 +148,7 @@ void proxy_forward(struct proxy *proxy, struct request *request, struct str dest
                    proxy_done_fn *done, void *context);
 /* A response without transaction: to the second Via (RFC 3261 §16.11). */
 MUST_USE enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *response,
-                                         const struct sip_edits *edits);
+                                         const struct flow *source, const struct sip_edits *edits);
 
 /* The To tag of our own replies to it; its own one when it has one. */
 struct str proxy_reply_tag(struct request *request);

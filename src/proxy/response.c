@@ -34,6 +34,28 @@ static enum err write_upstream(struct flight *flight, const struct held *held, u
     return err ? err : writer_finish(&w, out);
 }
 
+static bool may_go_up(struct flight *flight, const struct held *held, struct str bytes)
+{
+    const struct request *request = &flight->request;
+    struct flow way;
+
+    txn_reply_flow(request->msg, &request->source, request->force_rport, &way);
+    return proxy_may_send(flight, held->msg, &held->source, &way, bytes);
+}
+
+/* It counts as sent: nothing else takes its place. */
+static enum err withhold(struct flight *flight, unsigned status)
+{
+    struct request *request = &flight->request;
+
+    if (status >= 200 && !request->is_answered) {
+        request->is_answered = true;
+        if (request->txn)
+            server_txn_release(request->txn);
+    }
+    return ERR_NONE;
+}
+
 /* A 2xx to an INVITE goes up whatever has gone before, with or without a transaction. */
 static enum err send_upstream(struct flight *flight, const struct held *held, unsigned status)
 {
@@ -42,6 +64,8 @@ static enum err send_upstream(struct flight *flight, const struct held *held, un
 
     if (err)
         return err;
+    if (!may_go_up(flight, held, bytes))
+        return withhold(flight, status);
     err = flight->request.txn ? proxy_reply_send(flight, status, false, bytes) : ERR_NOT_NOW;
     if (err == ERR_NOT_NOW && status / 100 == 2)
         err = proxy_reply_send_stray(flight, bytes);

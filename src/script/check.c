@@ -274,6 +274,8 @@ static void check_stage(struct tree_walk *walk, struct expr *expr)
     struct check *check = (struct check *)walk;
     const struct block *block = check->block;
 
+    if (expr->kind == EXPR_ROUTE && block->kind == ROUTE_ONSEND)
+        report_error(check->unit, expr->span, "an onsend_route calls no other route");
     if (expr->kind != EXPR_CALL || !expr->function || !block->stages)
         return;
     if (expr->function->stages & block->stages)

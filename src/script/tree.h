@@ -93,8 +93,12 @@ enum keyword_type {
     K(AF, "af", "af", COMPARES_FAMILY)                                                             \
     K(MSG_LEN, "msg:len", "ml", COMPARES_NUMBER)                                                   \
     K(RETCODE, "retcode", "rc", COMPARES_CODE)                                                     \
-    K(SND_IP, "snd_ip", "sndto(ip)", COMPARES_IP)                                                  \
-    K(SND_PORT, "snd_port", "sndto(port)", COMPARES_NUMBER)                                        \
+    K(SND_IP, "snd_ip", "sndfrom(ip)", COMPARES_IP)                                                  \
+    K(SND_PORT, "snd_port", "sndfrom(port)", COMPARES_NUMBER)                                        \
+    K(SND_PROTO, "snd_proto", "sndto(sproto)", COMPARES_TRANSPORT)                                 \
+    K(TO_PROTO, "to_proto", "sndto(sproto)", COMPARES_TRANSPORT)                                   \
+    K(SND_AF, "snd_af", "sndto(saf)", COMPARES_FAMILY)                                             \
+    K(TO_AF, "to_af", "sndto(saf)", COMPARES_FAMILY)                                               \
     K(TO_IP, "to_ip", "sndto(ip)", COMPARES_IP)                                                    \
     K(TO_PORT, "to_port", "sndto(port)", COMPARES_NUMBER)
 
@@ -112,11 +116,19 @@ enum value_type {
     TYPE_STR,
 };
 
+/* What a part of the lines of a head may bring. */
+enum line_guard {
+    GUARD_NONE,
+    GUARD_WITHIN, /* no end of a line */
+    GUARD_WHOLE,  /* whole lines, or no end of one */
+};
+
 struct expr {
     uint8_t kind;     /* enum expr_kind */
     uint8_t operator; /* EXPR_UNARY, EXPR_BINARY */
     uint8_t keyword;  /* EXPR_KEYWORD */
     uint8_t type;     /* enum value_type */
+    uint8_t guard;    /* enum line_guard */
     uint16_t depth;   /* of the tree under it */
     struct span span;
     struct str text; /* EXPR_TEXT, EXPR_WORD, EXPR_VARIABLE as written, EXPR_CALL: the name */

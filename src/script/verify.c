@@ -65,7 +65,7 @@ static uint32_t table_size(const struct program *program, enum operand_kind kind
     case OPERAND_SWITCH:
         return program->switch_count;
     case OPERAND_STAGE:
-        return STAGE_ANY + 1;
+        return STAGE_EVERY + 1;
     case OPERAND_TARGET:
         return program->code_count;
     case OPERAND_NONE:

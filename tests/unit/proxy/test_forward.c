@@ -267,7 +267,7 @@ static enum err respond(struct world *world, const char *vias)
                                "Call-ID: call-1\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n",
                                vias),
                      ERR_NONE);
-    err = proxy_forward_response(world->proxy, fake_parse(&arena, text), NULL);
+    err = proxy_forward_response(world->proxy, fake_parse(&arena, text), &(struct flow){ 0 }, NULL);
     arena_fini(&arena);
     return err;
 }

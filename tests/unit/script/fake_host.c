@@ -159,9 +159,9 @@ static enum verdict run_soon(struct call *call)
 }
 
 static const struct mod_function functions[] = {
-    { .name = "say", .run = run_say, .takes = { ARG_FMT }, .min_args = 1, .stages = STAGE_ANY },
-    { .name = "xlog", .run = run_say, .takes = { ARG_FMT }, .min_args = 1, .stages = STAGE_ANY },
-    { .name = "ok", .run = run_ok, .stages = STAGE_ANY },
+    { .name = "say", .run = run_say, .takes = { ARG_FMT }, .min_args = 1, .stages = STAGE_EVERY },
+    { .name = "xlog", .run = run_say, .takes = { ARG_FMT }, .min_args = 1, .stages = STAGE_EVERY },
+    { .name = "ok", .run = run_ok, .stages = STAGE_EVERY },
     { .name = "nope", .run = run_no, .stages = STAGE_ANY },
     { .name = "give", .run = run_give, .takes = { ARG_INT }, .min_args = 1, .stages = STAGE_ANY },
     { .name = "show",
