@@ -205,8 +205,23 @@ static void take_format(struct argument *a)
         take_text(a);
 }
 
+/* Joined by +: what is no text of the script itself stays within its line; whole lines may come at the start of one. */
+static bool guard_parts(struct expr *expr, bool is_at_start)
+{
+    if (expr->kind == EXPR_ARITHMETIC)
+        return guard_parts(expr->left, is_at_start);
+    if (expr->kind == EXPR_BINARY && expr->operator== OPERATOR_PLUS)
+        return guard_parts(expr->right, guard_parts(expr->left, is_at_start));
+    if (build_is_constant(expr))
+        return text_ends_line(expr->text);
+    expr->guard = is_at_start ? GUARD_WHOLE : GUARD_WITHIN;
+    return false;
+}
+
 static void take_lines(struct argument *a)
 {
+    if (!is_constant(a->expr) && a->expr->kind != EXPR_VARIABLE)
+        guard_parts(a->expr, true);
     if (a->expr->kind == EXPR_TEXT || a->expr->kind == EXPR_VARIABLE)
         use_format(a, OP_FORMAT_LINES, a->expr->text);
     else

@@ -512,12 +512,8 @@ static void build_leaf(struct builder *b, const struct expr *expr)
         push(b, value_of_str(expr->text));
 }
 
-void build_value(struct builder *b, struct expr *expr)
+static void build_unguarded(struct builder *b, struct expr *expr)
 {
-    if (!expr) {
-        push(b, value_null());
-        return;
-    }
     switch ((enum expr_kind)expr->kind) {
     case EXPR_NUMBER:
     case EXPR_TEXT:
@@ -550,4 +546,15 @@ void build_value(struct builder *b, struct expr *expr)
         build_value(b, expr->left);
         break;
     }
+}
+
+void build_value(struct builder *b, struct expr *expr)
+{
+    if (!expr) {
+        push(b, value_null());
+        return;
+    }
+    build_unguarded(b, expr);
+    if (expr->guard)
+        build_emit(b, OP_GUARD_LINES, expr->guard == GUARD_WHOLE, 0, 0);
 }

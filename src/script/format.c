@@ -138,7 +138,7 @@ static enum err join_texts(struct arena *arena, const struct str *texts, unsigne
     return ERR_NONE;
 }
 
-static bool ends_line(struct str text)
+bool text_ends_line(struct str text)
 {
     return text.len && text.ptr[text.len - 1] == '\n';
 }
@@ -149,12 +149,12 @@ static bool stay_in_lines(const struct format *format, const struct str *texts)
     bool is_at_start = true;
 
     for (unsigned i = 0; i < format->piece_count; i++) {
-        bool is_whole = is_at_start && ends_line(texts[i]);
+        bool is_whole = is_at_start && text_ends_line(texts[i]);
 
         if (format->pieces[i].variable && !is_whole && str_has_line_break(texts[i]))
             return false;
         if (texts[i].len)
-            is_at_start = ends_line(texts[i]);
+            is_at_start = text_ends_line(texts[i]);
     }
     return true;
 }

@@ -42,6 +42,7 @@ const struct format *format_compile(struct unit *unit, struct span span, struct 
  * As format_text, for lines of a head. ERR_SYNTAX: a variable brings CR, LF or NUL into a line that
  * the text begins; one that is whole lines by itself may.
  */
+bool text_ends_line(struct str text); /* its last byte is a line end */
 MUST_USE enum err format_lines(struct run *run, const struct format *format, struct str *out);
 /* True when no piece is a variable. */
 bool format_is_constant(const struct format *format);

@@ -178,6 +178,19 @@ static void do_format_lines(struct script_vm *vm, const struct instruction *code
     push(vm, err ? value_failed() : value_of_str(text));
 }
 
+static void do_guard_lines(struct script_vm *vm, const struct instruction *code)
+{
+    struct value value = pop(vm);
+    bool is_whole = code->flag && text_ends_line(value.text);
+
+    if (!value.has_text || is_whole || !str_has_line_break(value.text)) {
+        push(vm, value);
+        return;
+    }
+    warn(vm, "a part of this argument would break the line that it stands in");
+    push(vm, value_failed());
+}
+
 static void do_store(struct script_vm *vm, const struct instruction *code)
 {
     const struct variable_ref *ref = vm->program->variables[code->operand];
@@ -783,6 +796,7 @@ static op_fn *const handlers[OPCODES] = {
     [OP_LOAD_BY_KIND] = do_load_by_kind,
     [OP_FORMAT] = do_format,
     [OP_FORMAT_LINES] = do_format_lines,
+    [OP_GUARD_LINES] = do_guard_lines,
     [OP_STORE] = do_store,
     [OP_CALL] = do_call,
     [OP_ROUTE] = do_route,
