@@ -5,6 +5,7 @@ import time
 
 from rig.case import case, equal, lacks, matches, true, within
 from rig.databases import Database
+from rig.wait import wait_until
 
 KINDS = ('postgres', 'mysql')
 MODE = 'modparam("usrloc", "db_mode", %d)\nmodparam("usrloc", "timer_interval", 1)\nmodparam("usrloc", "db_url", "%s")\n'
@@ -51,6 +52,11 @@ def wait_for_rows(server, database, count, seconds=20):
     equal(database.number('SELECT count(*) FROM location'), count, 'rows')
 
 
+def wait_for_bindings(server, count, what):
+    """They are loaded while the server works."""
+    wait_until(what, lambda: len(server.ask('bindings')['bindings']) == count)
+
+
 @case()
 def bindings_survive_in_a_database(rig):
     """PostgreSQL and MySQL: bindings are rows, change with them, and are there after a restart."""
@@ -63,7 +69,7 @@ def bindings_survive_in_a_database(rig):
             equal(callee.register(headers=['Contact: <sip:bob@10.255.255.1:5060>']).status, 200, 'REGISTER')
         wait_for_rows(server, database, 1)
         server = restart(rig, server, **more)
-        equal(len(server.ask('bindings')['bindings']), 1, f'{kind}: bindings after the restart')
+        wait_for_bindings(server, 1, f'{kind}: bindings after the restart')
         call_seconds(caller, callee)
         equal(callee.register(0, headers=['Contact: <sip:bob@10.255.255.1:5060>']).status, 200, 'REGISTER of nothing')
         wait_for_rows(server, database, 0)
@@ -96,7 +102,7 @@ def tables_of_openser(rig):
         equal(database.tool('db.migrate').stdout, 'nothing is missing any more\n', f'{kind}: db.migrate again')
         equal(database.number("SELECT count(*) FROM location WHERE ruid LIKE 'row-%'"), 1, f'{kind}: keys')
         server = rig.server(after=settings(database, 1))
-        equal(len(server.ask('bindings')['bindings']), 1, f'{kind}: bindings')
+        wait_for_bindings(server, 1, f'{kind}: bindings')
         equal(callee.register(0).status, 200, 'REGISTER of nothing')
         wait_for_rows(server, database, 0)
         server.stop()
@@ -151,7 +157,7 @@ def no_database_at_the_start(rig):
         database.server.start()
         server.wait_for_log('have been loaded', 30)
         wait_for_rows(server, database, 3)
-        equal(len(server.ask('bindings')['bindings']), 3, f'{kind}: bindings')
+        wait_for_bindings(server, 3, f'{kind}: bindings')
         call_seconds(new, old)
         equal(server.text().count('cannot be used'), 1, f'{kind}: lines about the outage')
         equal(server.text().count('is back after'), 1, f'{kind}: lines about its end')

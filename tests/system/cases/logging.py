@@ -9,7 +9,7 @@ loadmodule "sl"
 loadmodule "xlog"
 request_route {
     $var(i) = 0;
-    while ($var(i) < 90) { xlog("L_ERR", "%s"); $var(i) = $var(i) + 1; }
+    while ($var(i) < 50) { xlog("L_ERR", "%s"); $var(i) = $var(i) + 1; }
     sl_send_reply("200", "OK");
 }
 """ % ('x' * 4000)

@@ -71,7 +71,7 @@ def programs_must_be_allowed(rig):
     server = start(rig, allow='')
     equal(ask(rig, 'message').get('X-Code'), '-1', 'exec_msg')
     equal((rig.folder / 'message').exists(), False, 'the file that the program would write')
-    matches(server.text(), 'exec_msg: no program runs before the script says allow_exec=yes', 'log')
+    server.wait_for_log('exec_msg: no program runs before the script says allow_exec=yes')
     equal(server.control.ask('stats')['exec.refused'], 1, 'counted')
 
 
