@@ -81,6 +81,9 @@ MUST_USE enum err script_place_format(const struct script_place *place, struct s
 struct variable_ref;
 MUST_USE enum err script_place_variable(const struct script_place *place, struct str text,
                                         const struct variable_ref **out);
+/* The variable that a select of SER stands for, "via.host"; ERR_NOT_FOUND without a complaint. */
+MUST_USE enum err script_place_select(const struct script_place *place, struct str name,
+                                      const struct variable_ref **out);
 /* At least one, all of which can be written, with ';' or ',' between them. */
 struct variable_list {
     const struct variable_ref **refs;

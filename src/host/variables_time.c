@@ -184,13 +184,15 @@ static enum err get_server_id(const struct variable_use *use, struct value *out)
     return give_int(out, use->run->worker->server->settings.server_id);
 }
 
-/* $sel(cfg_get.group.name): the operator's own settings. */
+/* $sel(cfg_get.group.name): the operator's own settings; any other is a variable in other words. */
 static enum err get_sel(const struct variable_use *use, struct value *out)
 {
     const struct settings *settings = use->run->request->script->edition->settings;
     struct str prefix = STR("cfg_get.");
     const struct value *value = NULL;
 
+    if (use->object)
+        return variable_get(use->run, use->object, out);
     if (str_starts(use->inner, prefix))
         value = settings_custom(settings, str_skip(use->inner, prefix.len));
     *out = value ? *value : value_null();
@@ -200,14 +202,21 @@ static enum err get_sel(const struct variable_use *use, struct value *out)
 static enum err check_sel(struct module *module, struct str inner, const struct script_place *place,
                           const void **out)
 {
+    const struct variable_ref *ref;
+    enum err err;
+
     (void)module;
     *out = NULL;
     if (str_starts(inner, STR("cfg_get.")))
         return ERR_NONE;
-    script_complain(place, "$sel() reads settings, as $sel(cfg_get.group.name); for \"" STR_FMT
-                           "\" there is a variable of its own",
-                    STR_ARG(inner));
-    return ERR_SYNTAX;
+    err = script_place_select(place, inner, &ref);
+    if (err == ERR_NOT_FOUND)
+        script_complain(place, "\"" STR_FMT "\" is no select that is known; settings of your own are "
+                               "$sel(cfg_get.group.name)",
+                        STR_ARG(inner));
+    if (!err)
+        *out = ref;
+    return err;
 }
 
 /* When the server started. */
@@ -278,6 +287,6 @@ const struct mod_variable time_variables[] = {
     IN("ccp", get_ccp, "A setting of the operator's own: $ccp(group.name)."),
     R("sid", get_server_id, "The setting server_id."),
     { .name = "sel", .inner = INNER_NEEDED, .get = get_sel, .prepare = check_sel,
-      .doc = "A setting of the operator's own: $sel(cfg_get.group.name)." },
+      .doc = "A setting of the operator's own, $sel(cfg_get.group.name), or a select, $sel(via.host)." },
     { 0 },
 };

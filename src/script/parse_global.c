@@ -13,12 +13,35 @@ enum {
 
 /* ---- values ---- */
 
+/* word *( text | word ), with nothing between: udp:"192.0.2.1":5060, where a #!define filled a name in */
+static bool take_joined_word(struct parser *p, struct str *out)
+{
+    struct str word, part;
+    struct span span;
+
+    if (!parser_take_word(p, &word, &span))
+        return false;
+    while (parser_peek(p, 0)->kind == TOKEN_TEXT && parser_peek(p, 0)->is_glued) {
+        struct str text = parser_take(p).text;
+
+        part = STR("");
+        if (parser_peek(p, 0)->is_glued && parser_at_word(p) && !parser_take_word(p, &part, &span))
+            return false;
+        if (str_print(&p->unit->scratch, &word, STR_FMT STR_FMT STR_FMT, STR_ARG(word),
+                      STR_ARG(text), STR_ARG(part))) {
+            report_no_memory(p->unit);
+            return false;
+        }
+    }
+    *out = word;
+    return true;
+}
+
 /* value = text | [ sign ] number | word */
 static bool parse_setting_value(struct parser *p, struct value *out)
 {
     const struct token *token = parser_peek(p, 0);
     bool is_signed = parser_at(p, SYM_MINUS) || parser_at(p, SYM_PLUS);
-    struct span span;
     struct str word;
 
     if (token->kind == TOKEN_TEXT) {
@@ -31,7 +54,7 @@ static bool parse_setting_value(struct parser *p, struct value *out)
         *out = value_of_int(number ? number->number : 0);
         return number;
     }
-    if (!parser_take_word(p, &word, &span))
+    if (!take_joined_word(p, &word))
         return parser_fail(p, "a value");
     *out = value_of_str(word);
     return true;
@@ -246,6 +269,13 @@ static void parse_avpflags(struct parser *p)
 
 /* ---- settings ---- */
 
+/* group.name = … at the start of a line: an operator's own setting. */
+static bool at_custom_setting(struct parser *p)
+{
+    return parser_peek(p, 0)->starts_line && parser_peek(p, 1)->symbol == SYM_DOT &&
+           parser_peek(p, 2)->kind == TOKEN_NAME && parser_peek(p, 3)->symbol == SYM_ASSIGN;
+}
+
 /* Does a new item begin here? What a list of values ends at. */
 static bool at_item(struct parser *p)
 {
@@ -262,6 +292,8 @@ static bool at_item(struct parser *p)
         return true;
     if (token->kind != TOKEN_NAME || !token->starts_line)
         return false;
+    if (at_custom_setting(p))
+        return true;
     if (token->text.len >= 5 && str_eq(str_skip(token->text, token->text.len - 5), STR("route")))
         return true;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What modules make for one place of a script; it lives where the script does. */
 #include "script/report.h"
+#include "script/select.h"
 #include "script/variable.h"
 
 struct arena *script_place_arena(const struct script_place *place)
@@ -47,6 +48,19 @@ enum err script_place_format(const struct script_place *place, struct str text,
         return failure_of(place->unit);
     *out = format;
     return ERR_NONE;
+}
+
+enum err script_place_select(const struct script_place *place, struct str name,
+                             const struct variable_ref **out)
+{
+    struct unit *unit = place->unit;
+    struct str text;
+
+    if (str_print(&unit->scratch, &text, "@" STR_FMT, STR_ARG(name)))
+        return ERR_NOMEM;
+    if (select_translate(unit, text, &text) != name.len + 1)
+        return ERR_NOT_FOUND;
+    return script_place_variable(place, text, out);
 }
 
 enum err script_place_variable(const struct script_place *place, struct str text,

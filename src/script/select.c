@@ -34,6 +34,8 @@ static const struct select_row rows[] = {
     ROW("contact.uri", "$(ct{nameaddr.uri})"),
     ROW("contact.uri.user", "$(ct{nameaddr.uri}{uri.user})"),
     ROW("contact.uri.host", "$(ct{nameaddr.uri}{uri.host})"),
+    ROW("contact.uri.port", "$(ct{nameaddr.uri}{uri.port})"),
+    ROW("contact.uri.params", "$(ct{nameaddr.uri}{uri.params})"),
     ROW("call_id", "$ci"),
     ROW("cseq", "$csb"),
     ROW("cseq.num", "$cs"),
@@ -52,14 +54,28 @@ static const struct select_row rows[] = {
     ROW("via.branch", "$via0(branch)"),
     ROW("via[1].branch", "$via0(branch)"),
     ROW("via[2].branch", "$via1(branch)"),
+    ROW("via.transport", "$via0(proto)"),
+    ROW("via[1].transport", "$via0(proto)"),
+    ROW("via[2].transport", "$via1(proto)"),
+    ROW("via[2].received", "$via1(received)"),
 };
 
-/* What follows these is a name: of a parameter, of a header. */
+#define VIA_PARAM "$(hdr(Via){s.select,0,,}{param.value,"
+
+/* What follows these is a name: of a header, or of a parameter. */
 static const struct select_row families[] = {
-    ROW("ruri.params.", "$(ru{uri.param,"),
     ROW("msg.header.", "$(hdr("),
     ROW("hf_value.", "$(hdr("),
+    ROW("ruri.params.", "$(ru{uri.param,"),
+    ROW("contact.uri.params.", "$(ct{nameaddr.uri}{uri.param,"),
+    ROW("via.params.", VIA_PARAM),
+    ROW("via[1].params.", VIA_PARAM),
 };
+
+static bool is_of_headers(const struct select_row *family)
+{
+    return str_eq(family->variable, STR("$(hdr("));
+}
 
 static bool is_select_char(char c)
 {
@@ -138,7 +154,7 @@ static bool translate_family(struct unit *unit, struct str text, struct str *out
 
     if (!split_family(text, &row, &name) || !take_index(&name, &index) || str_find_char(name, '.'))
         return false;
-    if (row == &families[0])
+    if (!is_of_headers(row))
         return !str_print(&unit->scratch, out, STR_FMT STR_FMT "})", STR_ARG(row->variable),
                           STR_ARG(name));
     return !str_print(&unit->scratch, out, STR_FMT STR_FMT ")[%d])", STR_ARG(row->variable),

@@ -409,6 +409,10 @@ static const struct {
       "@modparam(\"a|b\", \"n\", 5) modparam(\"a\", \"n\", -1) modparam(\"a\",\"s\",\"t\") route { "
       "}",
       "a|b.n=5 a.n=-1 a.s='t' =1", "a|b.n=5 a.n=-1 a.s='t' =1" },
+    { "custom groups behind addresses", "@listen=udp:1.2.3.4:5060\ngroup.name = 5\nroute { }",
+      "listen='udp:1.2.3.4:5060' group.name=5 =1", "listen='udp:1.2.3.4:5060' group.name=5 =1" },
+    { "a define within an address", "@#!define NODE \"1.2.3.4\"\nlisten=udp:NODE:5060\nroute { }",
+      "listen='udp:NODE:5060' =1", "listen='udp:1.2.3.4:5060' =1" },
     { "custom groups", "@group.name = 5 desc \"text\"\nkemi.x=\"none\"\nroute { }",
       "group.name=5 kemi.x='none' =1", "group.name=5 kemi.x='none' =1" },
     { "blacklist", "@dst_blacklist = gw:{ ( tcp , 1.2.3.4 , 5060 , \"\" ) }\nroute { }",
