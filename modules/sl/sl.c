@@ -71,6 +71,23 @@ static const struct mod_function functions[] = {
     { 0 },
 };
 
+/* $ltt(x), $ltt(t): without and within a transaction, which is the same tag here. */
+static enum err get_local_tag(const struct variable_use *use, struct value *out)
+{
+    bool is_known = str_eq(use->inner, STR("x")) || str_eq(use->inner, STR("t"));
+
+    *out = is_known ? value_of_str(run_reply_tag(use->run)) : value_null();
+    return ERR_NONE;
+}
+
+static const struct mod_variable variables[] = {
+    { .name = "ltt",
+      .inner = INNER_NEEDED,
+      .get = get_local_tag,
+      .doc = "The To tag of our own reply: $ltt(x) or $ltt(t)." },
+    { 0 },
+};
+
 static const struct mod_param params[] = {
     { .name = "default_code",
       .type = PARAM_INT,
@@ -100,5 +117,6 @@ CULVERT_MODULE = {
     .summary = "Replies to requests.",
     .state_size = sizeof(struct sl),
     .functions = functions,
+    .variables = variables,
     .params = params,
 };

@@ -102,7 +102,7 @@ void run_trust_source(const struct run *run)
 
 struct str run_reply_tag(const struct run *run)
 {
-    return proxy_reply_tag(run->request);
+    return proxy_reply_tag(run->worker->proxy, run->request);
 }
 
 enum err run_reply(struct run *run, unsigned status, struct str reason)

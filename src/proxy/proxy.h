@@ -151,7 +151,7 @@ MUST_USE enum err proxy_forward_response(struct proxy *proxy, struct sip_msg *re
                                          const struct flow *source, const struct sip_edits *edits);
 
 /* The To tag of our own replies to it; its own one when it has one. */
-struct str proxy_reply_tag(struct request *request);
+struct str proxy_reply_tag(struct proxy *proxy, struct request *request);
 /* A reply of our own; see run_reply. `headers` whole lines. */
 MUST_USE enum err proxy_reply(struct proxy *proxy, struct request *request, unsigned status,
                               struct str reason, struct str headers, struct str body);

@@ -187,10 +187,12 @@ static enum err reply_in_txn(struct flight *flight, unsigned status, struct str 
     return err;
 }
 
-struct str proxy_reply_tag(struct request *request)
+struct str proxy_reply_tag(struct proxy *proxy, struct request *request)
 {
-    return str_is_empty(request->msg->to_tag) ? proxy_id_tag(flight_of(request))
-                                              : request->msg->to_tag;
+    if (!str_is_empty(request->msg->to_tag))
+        return request->msg->to_tag;
+    proxy_flight_enter(flight_of(request), proxy);
+    return proxy_id_tag(flight_of(request));
 }
 
 enum err proxy_reply(struct proxy *proxy, struct request *request, unsigned status,
