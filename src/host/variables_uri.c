@@ -370,12 +370,17 @@ static enum err get_br(const struct variable_use *use, struct value *out)
     return request->extra_count ? give_text(out, request->extra[0].uri) : give_null(out);
 }
 
+/* Unlike append_branch(): the next hop of the Request-URI is not that of the new target. */
 static enum err set_br(const struct variable_use *use, const struct value *value)
 {
-    struct str text;
-    enum err err = assigned_text(use, value, &text);
+    struct target target = { .q = -1, .socket = SOCKET_ANY };
+    struct sip_uri uri;
+    enum err err = assigned_text(use, value, &target.uri);
 
-    return err ? err : str_is_empty(text) ? ERR_SYNTAX : run_append_branch(use->run, text, -1);
+    if (err)
+        return err;
+    return sip_uri_parse(target.uri, &uri) ? ERR_SYNTAX
+                                           : request_add_target(use->run->request, &target);
 }
 
 static enum err get_bR(const struct variable_use *use, struct value *out)
